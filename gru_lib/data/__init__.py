@@ -1,0 +1,5 @@
+"""Data for the chapters, one module a domain; nothing here needs a download.
+
+``synthetic`` makes sequences whose truth is known; ``text`` holds real text that ships
+inside installed packages.
+"""

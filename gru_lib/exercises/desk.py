@@ -1,0 +1,122 @@
+"""The learner's side: check, hint, solution, progress."""
+
+import difflib
+import importlib
+import inspect
+import os
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from gru_lib.exercises.checker import Exercise, grade
+
+PARTS = ("background",)
+
+_solved: set[str] = set()
+_hints_given: dict[str, int] = {}
+
+
+@cache
+def registry() -> dict[str, Exercise]:
+    """Every exercise of the book by its name, in the order of the chapters."""
+    modules = (importlib.import_module(f"gru_lib.exercises.{part}") for part in PARTS)
+    return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
+
+
+def find_exercise(name: str) -> Exercise:
+    """Look an exercise up.
+
+    Raises
+    ------
+    KeyError
+        If there is none of that name; the message lists the nearest names.
+    """
+    known = registry()
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    raise KeyError(
+        f"There is no exercise {name!r}. "
+        + (f"Did you mean {' or '.join(map(repr, near))}?" if near else f"There are: {list(known)}")
+    )
+
+
+def check(name: str, answer: Any) -> None:
+    """Print whether an answer solves an exercise and, if not, what is missing.
+
+    The cases are random and differ from run to run, so an answer has to be right, not lucky.
+    ``GRU_CHECK_SEED`` fixes them (the book's tests do so).
+
+    Parameters
+    ----------
+    name : str
+        The exercise, for example ``"background/running-parity"``.
+    answer : callable
+        Your function, without brackets.
+    """
+    try:
+        exercise = find_exercise(name)
+    except KeyError as unknown:
+        print(unknown.args[0])
+        return
+    seed = os.environ.get("GRU_CHECK_SEED")
+    report = grade(exercise, answer, np.random.default_rng(int(seed) if seed else None))
+    if report.passed:
+        _solved.add(name)
+        print(f"✓ {name}: solved.")
+    else:
+        print(f"✗ {name}: not yet.\n  {report.message}\n  Stuck? hint({name!r})")
+
+
+def hint(name: str) -> None:
+    """Print the next hint for an exercise; after the last one, the last one again.
+
+    Parameters
+    ----------
+    name : str
+        The exercise.
+    """
+    try:
+        exercise = find_exercise(name)
+    except KeyError as unknown:
+        print(unknown.args[0])
+        return
+    number = min(_hints_given.get(name, 0) + 1, len(exercise.hints))
+    _hints_given[name] = number
+    print(f"Hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}")
+
+
+def solution(name: str) -> None:
+    """Print one right answer to an exercise.
+
+    Parameters
+    ----------
+    name : str
+        The exercise.
+    """
+    try:
+        print(inspect.getsource(find_exercise(name).reference).rstrip())
+    except KeyError as unknown:
+        print(unknown.args[0])
+
+
+def progress(chapter: str) -> None:
+    """Print which exercises of a chapter are solved so far in this session.
+
+    Parameters
+    ----------
+    chapter : str
+        The chapter's slug, for example ``"sequences"``.
+    """
+    names = [name for name, exercise in registry().items() if exercise.chapter == chapter]
+    if not names:
+        chapters = sorted({exercise.chapter for exercise in registry().values()})
+        print(f"No chapter {chapter!r} has exercises. There are: {', '.join(chapters)}.")
+        return
+    done = [name for name in names if name in _solved]
+    open_ = [name.split("/")[1] for name in names if name not in done]
+    print(
+        f"{len(done)} of {len(names)} exercises solved."
+        + (f" Still open: {', '.join(open_)}." if open_ else " All done.")
+    )

@@ -1,0 +1,170 @@
+"""Make .venv and install the book's environment into it; if that fails, say why in one line.
+
+Run by make with whatever Python the reader has, so it uses the standard library only and keeps
+to syntax that old Pythons can parse: an old one must get a clear message, not a SyntaxError.
+"""
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+OLDEST, NEWEST = (3, 11), (3, 13)
+TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+NEEDED_GB = {"cpu": 3.0, "default": 9.0 if sys.platform == "linux" else 3.0}
+
+# What pip writes when something outside of our hands goes wrong, and what to say then.
+REASONS = (
+    ("No space left on device", "the disk is full"),
+    ("Disk quota exceeded", "the disk quota is used up"),
+    ("No matching distribution found", "a pinned version does not exist for this Python or system"),
+    ("ResolutionImpossible", "the pinned versions contradict each other"),
+    ("Failed to establish a new connection", "there is no network"),
+    ("Temporary failure in name resolution", "there is no network"),
+    ("Read timed out", "the network is too slow"),
+    ("Permission denied", "a file or folder may not be written"),
+)
+
+
+class Failure(Exception):
+    """What went wrong, in one line."""
+
+
+def check_python(version):
+    """Raise Failure unless the book runs on this version, a tuple such as (3, 12)."""
+    if not OLDEST <= tuple(version[:2]) <= NEWEST:
+        raise Failure(
+            "this book needs Python 3.%d to 3.%d, and %s is %d.%d; name another one: "
+            "make PYTHON=/path/to/python3.12"
+            % (OLDEST[1], NEWEST[1], sys.executable, version[0], version[1])
+        )
+
+
+def check_disk(folder, needed_gb):
+    """Raise Failure unless the folder's disk has room for the environment."""
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < needed_gb:
+        raise Failure(
+            "the disk is full: the environment needs %.0f GB and %.1f GB are free in %s"
+            % (needed_gb, free_gb, folder)
+        )
+
+
+def pip_steps(torch, versions, torch_pin):
+    """The pip commands that fill the environment, in order.
+
+    torch "cpu" takes PyTorch's CPU build from its own index first, so that the next step finds it
+    installed; versions "newest" ignores the pins and takes the newest releases inside the ranges
+    of pyproject.toml.
+    """
+    newest = versions == "newest"
+    steps = []
+    if torch == "cpu":
+        wanted = "torch" if newest else torch_pin
+        steps.append(["install", "--index-url", TORCH_CPU_INDEX, wanted])
+    if newest:
+        steps.append(["install", "--upgrade", "--editable", ".[book]"])
+    else:
+        steps.append(["install", "--requirement", "requirements.txt"])
+        steps.append(["install", "--no-deps", "--no-build-isolation", "--editable", "."])
+    return steps
+
+
+def read_torch_pin(requirements):
+    """The line of requirements.txt that pins torch."""
+    for line in requirements.splitlines():
+        if line.startswith("torch=="):
+            return line.split(";")[0].strip()
+    raise Failure("requirements.txt does not pin torch")
+
+
+def explain(log_text, log_path):
+    """One line on why pip failed."""
+    for sign, reason in REASONS:
+        if sign in log_text:
+            return "%s (pip's own words: %s)" % (reason, log_path)
+    errors = [line for line in log_text.splitlines() if line.startswith("ERROR")]
+    last = errors[-1] if errors else "no reason given"
+    return "%s (more in %s)" % (last, log_path)
+
+
+def run_pip(python, arguments, log_path):
+    """Run pip, keep what it says in a log, and show on a terminal what it is doing."""
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"] + arguments
+    with open(log_path, "a", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        for line in process.stdout:
+            log.write(line)
+            if sys.stdout.isatty():
+                sys.stdout.write("\r\033[K  " + line.strip()[:76])
+                sys.stdout.flush()
+        code = process.wait()
+    if sys.stdout.isatty():
+        sys.stdout.write("\r\033[K")
+    if code != 0:
+        with open(log_path, encoding="utf-8") as log:
+            raise Failure("installing failed: " + explain(log.read(), log_path))
+
+
+def make_environment(folder, torch, versions):
+    """Bring the environment up to date; return True if anything had to be done."""
+    check_python(sys.version_info)
+    with open(os.path.join(ROOT, "requirements.txt"), encoding="utf-8") as file:
+        requirements = file.read()
+    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
+        project = file.read()
+    wanted = "\n".join([sys.version, torch, versions, ROOT, requirements, project])
+    stamp = hashlib.sha256(wanted.encode("utf-8")).hexdigest()
+    stamp_path = os.path.join(folder, "installed.sha256")
+    if os.path.exists(stamp_path):
+        with open(stamp_path) as file:
+            if file.read() == stamp:
+                return False
+
+    check_disk(ROOT, NEEDED_GB[torch])
+    started = time.monotonic()
+    print("Making %s: about 1.5 GB to install, a few minutes, once." % os.path.relpath(folder))
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True
+        )
+    except (subprocess.CalledProcessError, OSError) as error:
+        said = getattr(error, "stdout", None) or b""
+        if b"ensurepip" in said:
+            raise Failure("this Python has no venv; on Debian and Ubuntu: apt install python3-venv")
+        raise Failure("making %s failed: %s" % (folder, error))
+    python = os.path.join(folder, "bin", "python")
+    log_path = os.path.join(folder, "install.log")
+    for step in pip_steps(torch, versions, read_torch_pin(requirements)):
+        run_pip(python, step, log_path)
+    with open(stamp_path, "w") as file:
+        file.write(stamp)
+    print("Installed in %.0f s." % (time.monotonic() - started))
+    return True
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", default=os.path.join(ROOT, ".venv"))
+    parser.add_argument("--torch", choices=["default", "cpu"], default="default")
+    parser.add_argument("--versions", choices=["pinned", "newest"], default="pinned")
+    options = parser.parse_args(arguments)
+    try:
+        make_environment(options.folder, options.torch, options.versions)
+    except Failure as failure:
+        sys.stderr.write("what-is-a-gru: %s\n" % failure)
+        return 1
+    except OSError as error:
+        sys.stderr.write("what-is-a-gru: %s\n" % (error.strerror or error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
