@@ -1,7 +1,7 @@
 """Make .venv and install the book's environment into it; if that fails, say why in one line.
 
 Run by make with whatever Python the reader has, so it uses the standard library only and keeps
-to syntax that old Pythons can parse: an old one must get a clear message, not a SyntaxError.
+to syntax that Python 3.6 can parse: an old one must get a clear message, not a SyntaxError.
 """
 
 import argparse
@@ -17,40 +17,41 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NEEDED_GB = {"cpu": 3.0, "default": 9.0 if sys.platform == "linux" else 3.0}
 
-# What pip writes when something outside of our hands goes wrong, and what to say then.
+# What pip writes when something outside of our hands goes wrong, and what to say then. The
+# network comes before "No matching distribution", which pip also writes when it has no network.
 REASONS = (
     ("No space left on device", "the disk is full"),
     ("Disk quota exceeded", "the disk quota is used up"),
-    ("No matching distribution found", "a pinned version does not exist for this Python or system"),
-    ("ResolutionImpossible", "the pinned versions contradict each other"),
     ("Failed to establish a new connection", "there is no network"),
     ("Temporary failure in name resolution", "there is no network"),
+    ("Failed to resolve", "there is no network"),
     ("Read timed out", "the network is too slow"),
+    ("No matching distribution found", "a pinned version does not exist for this Python or system"),
+    ("ResolutionImpossible", "the pinned versions contradict each other"),
     ("Permission denied", "a file or folder may not be written"),
 )
 
 
-class Failure(Exception):
+class SetupError(Exception):
     """What went wrong, in one line."""
 
 
 def check_python(version):
-    """Raise Failure unless the book runs on this version, a tuple such as (3, 12)."""
+    """Raise SetupError unless the book runs on this version, a tuple such as (3, 12)."""
     if not OLDEST <= tuple(version[:2]) <= NEWEST:
-        raise Failure(
-            "this book needs Python 3.%d to 3.%d, and %s is %d.%d; name another one: "
-            "make PYTHON=/path/to/python3.12"
-            % (OLDEST[1], NEWEST[1], sys.executable, version[0], version[1])
+        raise SetupError(
+            f"this book needs Python 3.{OLDEST[1]} to 3.{NEWEST[1]}, and {sys.executable} is "
+            f"{version[0]}.{version[1]}; name another one: make PYTHON=/path/to/python3.12"
         )
 
 
 def check_disk(folder, needed_gb):
-    """Raise Failure unless the folder's disk has room for the environment."""
+    """Raise SetupError unless the folder's disk has room for the environment."""
     free_gb = shutil.disk_usage(folder).free / 1e9
     if free_gb < needed_gb:
-        raise Failure(
-            "the disk is full: the environment needs %.0f GB and %.1f GB are free in %s"
-            % (needed_gb, free_gb, folder)
+        raise SetupError(
+            f"the disk is full: the environment needs {needed_gb:.0f} GB "
+            f"and {free_gb:.1f} GB are free in {folder}"
         )
 
 
@@ -79,27 +80,42 @@ def read_torch_pin(requirements):
     for line in requirements.splitlines():
         if line.startswith("torch=="):
             return line.split(";")[0].strip()
-    raise Failure("requirements.txt does not pin torch")
+    raise SetupError("requirements.txt does not pin torch")
 
 
 def explain(log_text, log_path):
     """One line on why pip failed."""
     for sign, reason in REASONS:
         if sign in log_text:
-            return "%s (pip's own words: %s)" % (reason, log_path)
+            return f"{reason} (pip's own words: {log_path})"
     errors = [line for line in log_text.splitlines() if line.startswith("ERROR")]
     last = errors[-1] if errors else "no reason given"
-    return "%s (more in %s)" % (last, log_path)
+    return f"{last} (more in {log_path})"
+
+
+def make_folder(folder):
+    """Make an empty virtual environment."""
+    command = [sys.executable, "-m", "venv", "--clear", folder]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    said = done.stdout.decode("utf-8", "replace")
+    if "ensurepip" in said:
+        raise SetupError("this Python has no venv; on Debian and Ubuntu: apt install python3-venv")
+    if done.returncode != 0:
+        last = (said.strip() or "no reason given").splitlines()[-1]
+        raise SetupError(f"making {folder} failed: {last}")
 
 
 def run_pip(python, arguments, log_path):
     """Run pip, keep what it says in a log, and show on a terminal what it is doing."""
-    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input"] + arguments
+    command = [python, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
+    said = []
     with open(log_path, "a", encoding="utf-8") as log:
         process = subprocess.Popen(
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        for line in process.stdout:
+        for raw in process.stdout:
+            line = raw.decode("utf-8", "replace")
+            said.append(line)
             log.write(line)
             if sys.stdout.isatty():
                 sys.stdout.write("\r\033[K  " + line.strip()[:76])
@@ -108,8 +124,7 @@ def run_pip(python, arguments, log_path):
     if sys.stdout.isatty():
         sys.stdout.write("\r\033[K")
     if code != 0:
-        with open(log_path, encoding="utf-8") as log:
-            raise Failure("installing failed: " + explain(log.read(), log_path))
+        raise SetupError("installing failed: " + explain("".join(said), log_path))
 
 
 def make_environment(folder, torch, versions):
@@ -129,23 +144,15 @@ def make_environment(folder, torch, versions):
 
     check_disk(ROOT, NEEDED_GB[torch])
     started = time.monotonic()
-    print("Making %s: about 1.5 GB to install, a few minutes, once." % os.path.relpath(folder))
-    try:
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", folder], check=True, capture_output=True
-        )
-    except (subprocess.CalledProcessError, OSError) as error:
-        said = getattr(error, "stdout", None) or b""
-        if b"ensurepip" in said:
-            raise Failure("this Python has no venv; on Debian and Ubuntu: apt install python3-venv")
-        raise Failure("making %s failed: %s" % (folder, error))
+    print(f"Making {os.path.relpath(folder)}: about 1.5 GB to install, a few minutes, once.")
+    make_folder(folder)
     python = os.path.join(folder, "bin", "python")
     log_path = os.path.join(folder, "install.log")
     for step in pip_steps(torch, versions, read_torch_pin(requirements)):
         run_pip(python, step, log_path)
     with open(stamp_path, "w") as file:
         file.write(stamp)
-    print("Installed in %.0f s." % (time.monotonic() - started))
+    print(f"Installed in {time.monotonic() - started:.0f} s.")
     return True
 
 
@@ -157,11 +164,8 @@ def main(arguments=None):
     options = parser.parse_args(arguments)
     try:
         make_environment(options.folder, options.torch, options.versions)
-    except Failure as failure:
-        sys.stderr.write("what-is-a-gru: %s\n" % failure)
-        return 1
-    except OSError as error:
-        sys.stderr.write("what-is-a-gru: %s\n" % (error.strerror or error))
+    except (SetupError, OSError) as error:
+        sys.stderr.write(f"what-is-a-gru: {error}\n")
         return 1
     return 0
 

@@ -77,15 +77,16 @@ def language_names(
 
     keys = sorted({key for key, _, _ in entries})
     np.random.default_rng(seed).shuffle(keys)
-    test_keys = set(keys[: max(1, round(test_share * len(keys)))])
+    in_test = min(max(1, round(test_share * len(keys))), len(keys) - 1)  # both sides get some
+    test_keys = set(keys[:in_test])
 
     train = [(text, language) for key, text, language in entries if key not in test_keys]
     test = [(text, language) for key, text, language in entries if key in test_keys]
     return LanguageNames(
         [text for text, _ in train],
-        np.array([languages.index(language) for _, language in train]),
+        np.array([languages.index(language) for _, language in train], dtype=np.int64),
         [text for text, _ in test],
-        np.array([languages.index(language) for _, language in test]),
+        np.array([languages.index(language) for _, language in test], dtype=np.int64),
         languages,
     )
 
@@ -126,6 +127,29 @@ def encode_characters(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     return codes, lengths
 
 
+def shuffle_characters(texts: Sequence[str], rng: np.random.Generator) -> list[str]:
+    """The control for every claim about order: each text with its characters in random order.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Any strings.
+    rng : np.random.Generator
+        Source of the order; the same state gives the same order.
+
+    Returns
+    -------
+    list of str
+        ``result[i]`` holds exactly the characters of ``texts[i]``.
+
+    Examples
+    --------
+    >>> shuffle_characters(["abc", "defg"], np.random.default_rng(0))
+    ['cab', 'gfed']
+    """
+    return ["".join(rng.permutation(list(text))) for text in texts]
+
+
 def _entries(language: str) -> list[tuple[str, str, str]]:
     """(key, name, language) for every usable country and language name of one locale."""
     try:
@@ -142,12 +166,14 @@ def _entries(language: str) -> list[tuple[str, str, str]]:
             f"expected codes such as {', '.join(LANGUAGES[:4])}"
         ) from None
     found = []
+    latin = other = 0
     for kind, names in (("country", locale.territories), ("language", locale.languages)):
         for code, name in names.items():
             text = _plain(name)
+            latin, other = latin + (text is not None), other + (text is None)
             if text is not None and 4 <= len(text) <= 30:
                 found.append((f"{kind} {code}", text, language))
-    if not found:
+    if latin <= other:
         raise ValueError(f"languages holds {language!r}, which is not written in Latin script")
     return found
 

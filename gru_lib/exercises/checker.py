@@ -7,6 +7,7 @@ mistake.
 """
 
 import copy
+import inspect
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -145,6 +146,8 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], case: tuple) -> _Ou
     try:
         with _time_limit(TIME_LIMIT_S):
             result = exercise.run(answer, arguments)
+            value = _as_value(result)
+            unchanged = _unchanged(arguments, case)
     except Misfit as misfit:
         return _Outcome(None, str(misfit))
     except _TooSlow:
@@ -154,21 +157,26 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], case: tuple) -> _Ou
         raise
     except BaseException as error:  # a learner's code may raise anything, SystemExit too
         return _Outcome(None, f"It stopped with {type(error).__name__}: {_words(error)}")
-    if not _unchanged(arguments, case):
+    if not unchanged:
         return _Outcome(None, "It changed its argument: work on a copy, the caller still needs it.")
     if result is ...:
         return _Outcome(None, "It still returns `...`: write your code in its place.")
     if result is None:
         return _Outcome(None, "It returned None. Is a `return` missing?")
-    if isinstance(result, str):
-        return _Outcome(result)
+    if value is None:
+        return _Outcome(None, f"It returned {_short(result)}, which is not made of numbers only.")
+    return _Outcome(value)
+
+
+def _as_value(result: Any) -> np.ndarray | str | None:
+    """The result as text or as an array of real numbers; None if it is neither."""
+    if type(result) is str:
+        return result
     try:
         value = np.array(result)
     except Exception:
-        value = np.array(None)
-    if value.dtype.kind not in "biuf":
-        return _Outcome(None, f"It returned {_short(result)}, which is not made of numbers only.")
-    return _Outcome(value)
+        return None
+    return value if value.dtype.kind in "biuf" else None
 
 
 def _difference(right: _Outcome, given: _Outcome, tolerance: float) -> str | None:
@@ -239,7 +247,8 @@ def _time_limit(seconds: float) -> Iterator[None]:
         raise _TooSlow
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    # ring again and again: the answer's own `except:` may swallow one alarm
+    signal.setitimer(signal.ITIMER_REAL, seconds, 0.05)
     try:
         yield
     finally:
@@ -248,24 +257,32 @@ def _time_limit(seconds: float) -> Iterator[None]:
 
 
 def _short(value: Any, limit: int = 60) -> str:
-    """A value in few characters; never raises."""
+    """A value in few characters, whatever its own methods do."""
     try:
         if isinstance(value, np.ndarray):
             text = np.array2string(value, precision=4, separator=", ", threshold=12, edgeitems=5)
-        elif callable(value):
-            text = getattr(value, "__name__", type(value).__name__)
-        elif isinstance(value, np.random.Generator):
-            text = "rng"
+        elif inspect.isfunction(value):
+            text = value.__name__
         else:
             text = repr(value)
-    except Exception:
+        text = _printable(text)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         text = f"something of type {type(value).__name__}"
-    text = " ".join(text.split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _words(error: BaseException) -> str:
+    """What an exception says, whatever its own methods do."""
     try:
-        return " ".join(str(error).split())[:200] or "(no message)"
-    except Exception:
+        return _printable(str(error))[:200] or "(no message)"
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return "(its message cannot be shown)"
+
+
+def _printable(text: str) -> str:
+    """On one line, and in characters that every terminal takes."""
+    return " ".join(text.encode("utf-8", "backslashreplace").decode("utf-8").split())

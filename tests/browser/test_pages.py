@@ -1,0 +1,99 @@
+"""Every page of the built book in a browser, and proof that the checks see planted defects."""
+
+import page_checks
+import pytest
+from selenium.webdriver.support import expected_conditions
+from selenium.webdriver.support.ui import WebDriverWait
+
+FRONT_PAGE = "book/index.html"
+
+DEFECTS = {
+    "console error": ('<script>console.error("planted")</script>', "planted"),
+    "outside image": (
+        '<img src="https://example.com/x.png" alt="">',
+        "request to the network: https://example.com/x.png",
+    ),
+    "outside image, in the file": (
+        '<img src="https://example.com/x.png" alt="">',
+        "<img> fetches https://example.com/x.png",
+    ),
+    "missing file": (
+        '<script src="missing.js"></script>',
+        "request for a file that is not there: file://",
+    ),
+    "file of the reader's disk": (
+        '<iframe title="planted" src="file:///etc/hostname"></iframe>',
+        "request outside the book's folder: file:///etc/hostname",
+    ),
+    "unrendered formula": (
+        '<span class="math">planted^2</span>',
+        "formula not rendered: planted^2",
+    ),
+    "formula in error": (
+        '<span class="math"><mjx-container><mjx-merror data-mjx-error="planted"></mjx-merror>'
+        "</mjx-container></span>",
+        "formula in error: planted",
+    ),
+    "formula cut off": (
+        '<span class="math" style="overflow: hidden; white-space: nowrap">'
+        f"{'planted + ' * 90}</span>",
+        "formula cut off on a phone: planted",
+    ),
+    "image without alt": (
+        '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">',
+        "critical, image-alt",
+    ),
+    "pale text": ('<p style="color: #999; background: #ccc">planted</p>', "color-contrast"),
+    "wide box": (
+        '<div id="planted" style="width: 900px">x</div>',
+        "px wide on a screen of 360 px: ",
+    ),
+}
+
+
+def test_page(driver, book, page):
+    problems = page_checks.page_problems(driver, book, book / page)
+    assert not problems, f"{page}\n" + "\n".join(problems)
+
+
+def test_root_leads_to_the_front_page(driver, book):
+    driver.get((book / "index.html").as_uri())
+    WebDriverWait(driver, 10).until(expected_conditions.url_contains(FRONT_PAGE))
+    assert driver.current_url == (book / FRONT_PAGE).as_uri()
+
+
+def test_page_weights(book, capsys):
+    weights = {page: page_checks.weight(book / page) for page in page_checks.pages(book)}
+    with capsys.disabled():
+        print("\nWeight of a page without the shared files:")
+        for page, size in weights.items():
+            print(f"  {size / 1000:6.0f} kB  {page}")
+    heavy = {page: size for page, size in weights.items() if size >= page_checks.MEGABYTE}
+    assert not heavy, f"1 MB and more: {heavy}"
+
+
+@pytest.fixture
+def copy_with(book, tmp_path):
+    """Makes a small book: a copy of the front page with HTML added, beside the shared files."""
+
+    def copy(html):
+        page = tmp_path / FRONT_PAGE
+        page.parent.mkdir()
+        for shared in ("_static", "searchindex.js"):
+            (tmp_path / shared).symlink_to(book / shared)
+        text = (book / FRONT_PAGE).read_text(encoding="utf-8")
+        page.write_text(text.replace("</article>", f"{html}</article>"), encoding="utf-8")
+        return page
+
+    return copy
+
+
+def test_nothing_planted_nothing_seen(driver, tmp_path, copy_with):
+    assert page_checks.page_problems(driver, tmp_path, copy_with("")) == []
+
+
+@pytest.mark.parametrize("defect", DEFECTS)
+def test_planted_defect_is_seen(driver, tmp_path, copy_with, defect):
+    html, message = DEFECTS[defect]
+    problems = page_checks.page_problems(driver, tmp_path, copy_with(html))
+    assert any(message in problem for problem in problems), f"{message!r} not in {problems}"

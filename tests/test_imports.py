@@ -1,0 +1,69 @@
+"""What importing the library loads, and what the library may not import."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = sorted((ROOT / "gru_lib").rglob("*.py"))
+
+
+def loaded_after(code):
+    """Names of the modules that a fresh Python has loaded after running some code."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}\nimport sys\nprint(*sys.modules, sep='\\n')"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("code", "never"),
+    [
+        ("import gru_lib", {"torch", "matplotlib", "numpy", "IPython", "babel"}),
+        ("import gru_lib.numpy_gru", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.exercises", {"torch", "matplotlib", "IPython", "babel"}),
+        (
+            "import gru_lib.exercises; assert gru_lib.exercises.registry()",
+            {"torch", "matplotlib", "IPython", "babel"},
+        ),
+        ("import gru_lib.plots", {"torch", "IPython", "babel"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_import_stays_cheap(code, never):
+    loaded = loaded_after(code)
+    assert "gru_lib" in loaded
+    assert loaded.isdisjoint(never), sorted(loaded & never)
+
+
+def imported_names(path):
+    """The full names that a source file imports, at any depth, absolute imports only."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module
+
+
+def test_the_walk_sees_the_library():
+    assert ROOT / "gru_lib" / "exercises" / "checker.py" in SOURCES
+    assert "numpy" in set(imported_names(ROOT / "gru_lib" / "numpy_gru.py"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_library_imports_nothing_that_is_not_shipped(path):
+    first_parts = {name.split(".")[0] for name in imported_names(path)}
+    assert first_parts.isdisjoint({"tests", "tools", "notebooks", "book", "pytest", "hypothesis"})
