@@ -28,7 +28,7 @@ env:
 	@$(PYTHON) tools/environment.py --torch $(TORCH) --versions $(VERSIONS)
 
 book: env
-	@$(BIN)/jupyter-book build . --all -W -n --keep-going -q
+	@$(BIN)/jupyter-book build . --all -W -n --keep-going -q >/dev/null
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
 
 test: env

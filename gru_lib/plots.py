@@ -26,8 +26,7 @@ def use_book_style() -> None:
             "figure.figsize": (6.4, 3.2),
             "figure.facecolor": "white",
             "figure.constrained_layout.use": True,
-            "axes.prop_cycle": cycler(color=list(COLORS.values()))
-            + cycler(linestyle=LINE_STYLES),
+            "axes.prop_cycle": cycler(color=list(COLORS.values())) + cycler(linestyle=LINE_STYLES),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.grid": True,

@@ -110,6 +110,10 @@ def change_the_first_cell(nb):
     first_where(nb, lambda cell: True).source += "\nimport os"
 
 
+def unfold_the_first_cell(nb):
+    first_where(nb, lambda cell: True).metadata["tags"] = []
+
+
 def drop_the_seed(nb):
     cell = [cell for _, cell in code_cells(nb)][1]
     cell.source = re.sub("(?i)seed", "start", cell.source)
@@ -117,6 +121,10 @@ def drop_the_seed(nb):
 
 def write_a_long_cell(nb):
     first_where(nb, printing).source += "\nprint(1)" * 21
+
+
+def write_a_wide_cell(nb):
+    first_where(nb, printing).source += f"\nprint('{'wide ' * 20}')"
 
 
 def write_magic(nb):
@@ -155,8 +163,10 @@ PLANTED = {
     leave_a_progress_bar: "it is not normalised",
     misspell_a_tag: "unknown tags ['nbval-ignore-ouput']",
     change_the_first_cell: "its first code cell is not the template",
+    unfold_the_first_cell: "the metadata of its first code cell is not",
     drop_the_seed: "does not import and set the seed",
     write_a_long_cell: "lines, at most 20",
+    write_a_wide_cell: "characters, at most 84",
     write_magic: "it is not plain Python",
     define_and_forget: "leftover is defined and never used",
     print_a_path: "its output holds a path of a machine",
@@ -225,6 +235,13 @@ def test_a_chapter_has_three_exercises_or_more_and_ends_with_its_progress(path):
     assert len(exercise_cells_of(notebook)) >= 3
     *_, (_, last) = code_cells(notebook)
     assert last.source == f'progress("{path.stem.split("-", 1)[1]}")'
+
+
+def test_the_readme_shows_the_stored_figure():
+    (svg,) = filter(None, (notebooks.figure(nb, notebooks.README_FIGURE) for nb in STORED.values()))
+    shown = ROOT / f"book/_static/{notebooks.README_FIGURE}.svg"
+    assert shown.read_text(encoding="utf-8") == svg
+    assert shown.relative_to(ROOT).as_posix() in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 # --- make outputs -----------------------------------------------------------------------------

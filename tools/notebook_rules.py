@@ -14,18 +14,19 @@ from statistics import median
 
 import nbformat
 
-from tools.notebook_template import first_cell
+from tools.notebook_template import FIRST_CELL_METADATA, first_cell
 from tools.notebooks import KERNEL, is_compared, normalise
 
 LONGEST_CELL = 20
 MEDIAN_CELL = 6
+LONGEST_LINE = 84  # a longer one has to be scrolled on the page
 SMALLEST_SHARE_COMPARED = 0.8
 RUN_LIMIT_S = {"background": 60, "math": 60}
 OTHER_RUN_LIMIT_S = 180
 KNOWN_TAGS = {"nbval-ignore-output", "hide-input", "gpu"}
 PRINTING = {"print", "check", "hint", "solution", "progress", "display"}
 MACHINE_PATH = re.compile(
-    r"(/home/[\w.-]+/|/root/|/Users/[\w.-]+/|/tmp/\S+|[A-Z]:\\Users\\|site-packages/)"
+    r"(/home/[\w.-]+/|/(?:root)/|/Users/[\w.-]+/|/tmp/\S+|[A-Z]:\\Users\\|site-packages/)"
 )
 RASTER = {"image/png", "image/jpeg", "image/gif"}
 
@@ -61,6 +62,8 @@ def first_cells(notebook: Notebook, repository: str) -> list[str]:
     problems = []
     if cells[0].source != first_cell(repository).strip():
         problems.append("its first code cell is not the template of tools/notebook_template.py")
+    if cells[0].metadata != FIRST_CELL_METADATA:
+        problems.append(f"the metadata of its first code cell is not {FIRST_CELL_METADATA}")
     if "import" not in cells[1].source or "seed" not in cells[1].source.lower():
         problems.append("its second code cell does not import and set the seed")
     return problems
@@ -125,7 +128,7 @@ def metadata_normal(notebook: Notebook) -> list[str]:
 
 
 def cells_short(notebook: Notebook) -> list[str]:
-    """No code cell is longer than 20 lines that hold something; the median is at most 6."""
+    """No code cell is longer than 20 lines that hold something, or wider than the page."""
     lengths = {
         place: sum(1 for line in cell.source.splitlines() if line.strip())
         for place, cell in list(code_cells(notebook))[2:]
@@ -134,6 +137,12 @@ def cells_short(notebook: Notebook) -> list[str]:
         f"cell {place}: {lines} lines, at most {LONGEST_CELL}"
         for place, lines in lengths.items()
         if lines > LONGEST_CELL
+    ]
+    problems += [
+        f"cell {place}: a line of {len(line)} characters, at most {LONGEST_LINE}: {line.strip()}"
+        for place, cell in list(code_cells(notebook))[2:]
+        for line in cell.source.splitlines()
+        if len(line) > LONGEST_LINE
     ]
     if lengths and median(lengths.values()) > MEDIAN_CELL:
         problems.append(f"the median cell has {median(lengths.values())} lines")

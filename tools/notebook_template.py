@@ -15,6 +15,15 @@ if importlib.util.find_spec("gru_lib") is None:
     subprocess.run([*pip, package], check=True)
     importlib.invalidate_caches()"""
 
+# Pages fold it: it is the same everywhere and teaches nothing about GRUs.
+FIRST_CELL_METADATA = {
+    "mystnb": {
+        "code_prompt_show": "Show how gru_lib is found",
+        "code_prompt_hide": "Hide how gru_lib is found",
+    },
+    "tags": ["hide-input"],
+}
+
 
 def first_cell(repository: str) -> str:
     """The source of the first cell, for a repository's address (https://github.com/owner/name)."""

@@ -26,6 +26,7 @@ VARYING = "nbval-ignore-output"
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python"}
 CELL_METADATA = ("cellView", "jupyter", "mystnb", "tags")
+README_FIGURE = "fig-parity"
 VERSIONS_OF = ("numpy", "torch", "matplotlib")
 
 
@@ -158,6 +159,22 @@ def refresh(path: Path) -> bool:
     return True
 
 
+def figure(notebook: nbformat.NotebookNode, name: str) -> str | None:
+    """The SVG of the figure of that name, if the notebook holds it."""
+    for cell in notebook.cells:
+        if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+            return cell.outputs[0].data["image/svg+xml"]
+    return None
+
+
+def store_readme_figure() -> None:
+    """Copy the figure that the README shows out of the notebook that drew it."""
+    for path in all_notebooks():
+        svg = figure(read(path), README_FIGURE)
+        if svg is not None:
+            (ROOT / f"book/_static/{README_FIGURE}.svg").write_text(svg, encoding="utf-8")
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
@@ -172,6 +189,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"make outputs: {path}: {error}", file=sys.stderr)
             return 1
         print(f"{path}: {'outputs stored' if changed else 'nothing changed'}")
+    store_readme_figure()
     return 0
 
 

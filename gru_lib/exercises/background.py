@@ -6,7 +6,7 @@ read, and stands in the notebook word for word.
 
 import numpy as np
 
-from gru_lib.exercises.checker import Exercise, Misfit, WrongAnswer
+from gru_lib.exercises.checker import AnswerError, Exercise, WrongAnswer
 from gru_lib.numpy_gru import gru_step
 
 # --- running-parity -------------------------------------------------------------------------
@@ -17,7 +17,7 @@ def running_parity(bits):
     odd = []
     state = 0
     for bit in bits:
-        state = (state + bit) % 2  # the new state needs the old state and the new bit, no more
+        state = (state + bit) % 2  # old state and new bit: no more is needed
         odd.append(state)
     return odd
 
@@ -72,7 +72,7 @@ RUNNING_PARITY = Exercise(
 
 
 def best_window_accuracy(width, position):
-    """Best possible accuracy at a position (from 1) for who sees only the last bits."""
+    """Best accuracy at a position (from 1) for who sees the last bits only."""
     # Inside the window nothing is hidden. One bit before it is enough to make both
     # answers equally likely, whatever the window shows.
     return 1.0 if position <= width else 0.5
@@ -211,16 +211,18 @@ def _judge_shuffle(answer, case):
         if one is ... or one is None:
             return one
         if not isinstance(one, str):
-            raise Misfit(f"It returned a {type(one).__name__}; expected one string (str).")
+            raise AnswerError(f"It returned a {type(one).__name__}; expected one string (str).")
         if sorted(one) != sorted(text):
-            raise Misfit(f"It made {one!r} of {text!r}: other characters than before.")
+            raise AnswerError(f"It made {one!r} of {text!r}: other characters than before.")
     if len(set(drawn)) == 1:
-        raise Misfit(f"It made {drawn[0]!r} of {text!r} every time, whatever rng was given.")
+        raise AnswerError(f"It made {drawn[0]!r} of {text!r} every time, whatever rng was given.")
     words = [sorted(one.split()) for one in drawn]
     if " " in text and all(one == sorted(text.split()) for one in words):
-        raise Misfit(f"It kept the words of {text!r} whole.")
+        raise AnswerError(f"It kept the words of {text!r} whole.")
     if answer(text, np.random.default_rng(seeds[0])) != drawn[0]:
-        raise Misfit("With the same rng it gave two orders: draw from rng and from nothing else.")
+        raise AnswerError(
+            "With the same rng it gave two orders: draw from rng and from nothing else."
+        )
     return "a shuffle"
 
 
@@ -270,10 +272,10 @@ SHUFFLE_CONTROL = Exercise(
 
 
 def one_unit_gru():
-    """Twelve numbers: rows reset, update, candidate; state near 1 means odd, near 0 even."""
+    """Twelve numbers, rows reset, update, candidate: state near 1 means odd."""
     return {
         "weight_ih": [[0.0], [-40.0], [0.0]],  # a 1 pushes z from keep to replace
-        "bias_ih": [20.0, 20.0, 3.0],  # r open; z near 1 (keep) on a 0; candidate high...
+        "bias_ih": [20.0, 20.0, 3.0],  # r open; z keeps on a 0; n high...
         "weight_hh": [[0.0], [0.0], [-3.0]],  # ...unless the state is high already
         "bias_hh": [0.0, 0.0, 0.0],
     }
@@ -286,14 +288,14 @@ def _run_one_unit(answer, case):
         return weights
     shapes = {"weight_ih": (3, 1), "weight_hh": (3, 1), "bias_ih": (3,), "bias_hh": (3,)}
     if not isinstance(weights, dict) or set(weights) != set(shapes):
-        raise Misfit(f"Expected a dict with the keys {', '.join(shapes)}.")
+        raise AnswerError(f"Expected a dict with the keys {', '.join(shapes)}.")
     arrays = {}
     for name, shape in shapes.items():
         arrays[name] = np.asarray(weights[name], dtype=float)
         if arrays[name].shape != shape:
-            raise Misfit(f"{name} has shape {arrays[name].shape}; expected {shape}.")
+            raise AnswerError(f"{name} has shape {arrays[name].shape}; expected {shape}.")
         if not np.isfinite(arrays[name]).all():
-            raise Misfit(f"{name} holds a value that is not a finite number.")
+            raise AnswerError(f"{name} holds a value that is not a finite number.")
     states = run_states(lambda h, bit: gru_step([bit], h, **arrays), case[0], np.zeros(1))
     return [int(state[0] > 0.5) for state in states]
 

@@ -20,7 +20,7 @@ import numpy as np
 TIME_LIMIT_S = 10
 
 
-class Misfit(Exception):
+class AnswerError(Exception):
     """Raised by an exercise's ``run`` when an answer cannot be used; the text says why."""
 
 
@@ -148,8 +148,8 @@ def _observe(exercise: Exercise, answer: Callable[..., Any], case: tuple) -> _Ou
             result = exercise.run(answer, arguments)
             value = _as_value(result)
             unchanged = _unchanged(arguments, case)
-    except Misfit as misfit:
-        return _Outcome(None, str(misfit))
+    except AnswerError as error_in_answer:
+        return _Outcome(None, str(error_in_answer))
     except _TooSlow:
         problem = f"It had not come back after {TIME_LIMIT_S} seconds. An endless loop?"
         return _Outcome(None, problem, timed_out=True)
@@ -228,9 +228,9 @@ def _alike(exercise: Exercise, one: _Outcome, other: _Outcome) -> bool:
 def _unchanged(used: tuple, original: tuple) -> bool:
     try:
         return all(
-            not isinstance(before, np.ndarray | list | dict | set)
-            or bool(np.array_equal(after, before) if isinstance(before, np.ndarray) else after == before)
+            np.array_equal(after, before) if isinstance(before, np.ndarray) else after == before
             for after, before in zip(used, original, strict=True)
+            if isinstance(before, np.ndarray | list | dict | set)
         )
     except Exception:  # something was put in that cannot even be compared
         return False

@@ -74,19 +74,24 @@ WAIT_FOR_PAGE = """
 const done = arguments[arguments.length - 1];
 const loaded = new Promise((ok) =>
   document.readyState === "complete" ? ok() : addEventListener("load", ok));
-loaded
-  .then(() => window.MathJax?.startup?.promise)
+const late = new Promise((_, fail) => setTimeout(fail, 20000, "20 s have passed"));
+Promise.race([late, loaded.then(() => window.MathJax?.startup?.promise)])
   .then(() => new Promise((ok) => requestAnimationFrame(() => setTimeout(ok, 0))))
   .then(() => done(null), (error) => done(String(error)));
 """
 
+# MathJax sets what it cannot read as an error, and a macro that it does not know in red.
 UNRENDERED = """
 const problems = [];
 for (const math of document.querySelectorAll(".math")) {
   if (!math.querySelector("mjx-container")) problems.push(["not rendered", math.textContent]);
 }
-for (const wrong of document.querySelectorAll("mjx-merror, [data-mml-node=merror]")) {
-  problems.push(["in error", wrong.dataset.mjxError || wrong.textContent]);
+for (const wrong of document.querySelectorAll("[data-mml-node=merror]")) {
+  problems.push(["in error", wrong.dataset.mjxError]);
+}
+for (const unknown of document.querySelectorAll("[data-mml-node=mtext][fill=red]")) {
+  const assisting = unknown.closest("mjx-container").querySelector("mjx-assistive-mml");
+  problems.push(["with an unknown macro", assisting.textContent]);
 }
 return problems;
 """

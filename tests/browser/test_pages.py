@@ -6,6 +6,13 @@ from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
 FRONT_PAGE = "book/index.html"
+# for a front page without formulas; MathJax must not be there twice
+MATHJAX = """<script>
+if (!window.MathJax) {
+  window.MathJax = {options: {enableMenu: false}};
+  document.write('<script src="../_static/vendor/mathjax/tex-svg.js"><\\/script>');
+}
+</script>"""
 
 DEFECTS = {
     "console error": ('<script>console.error("planted")</script>', "planted"),
@@ -30,9 +37,12 @@ DEFECTS = {
         "formula not rendered: planted^2",
     ),
     "formula in error": (
-        '<span class="math"><mjx-container><mjx-merror data-mjx-error="planted"></mjx-merror>'
-        "</mjx-container></span>",
-        "formula in error: planted",
+        f'{MATHJAX}<span class="math">\\(x^1^2\\)</span>',
+        "formula in error: Double exponent",
+    ),
+    "formula with an unknown macro": (
+        f'{MATHJAX}<span class="math">\\(1 + \\planted\\)</span>',
+        r"formula with an unknown macro: 1+\planted",
     ),
     "formula cut off": (
         '<span class="math" style="overflow: hidden; white-space: nowrap">'
