@@ -345,7 +345,7 @@ RAISED = {
     "group": ExceptionGroup("two", [ValueError("a"), TypeError("b")]),
     "MemoryError": MemoryError(),
     "AssertionError": AssertionError(),
-    "Misfit": checker.Misfit("not my size"),
+    "AnswerError": checker.AnswerError("not my size"),
 }
 
 
