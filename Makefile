@@ -28,6 +28,7 @@ env:
 	@$(PYTHON) tools/environment.py --torch $(TORCH) --versions $(VERSIONS)
 
 book: env
+	@rm -rf _build/html  # a page that left the contents must not stay
 	@$(BIN)/jupyter-book build . --all -W -n --keep-going -q >/dev/null
 	@echo "The book is built. Open $(CURDIR)/_build/html/index.html"
 

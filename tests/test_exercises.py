@@ -358,7 +358,7 @@ def test_check_survives_an_exception(exercise, raised, capsys):
     text = checked(capsys, exercise.name, answer)
     assert_not_yet(text, exercise.name)
     assert len(text) < 600
-    if raised != "Misfit":
+    if raised != "AnswerError":
         assert f"It stopped with {type(RAISED[raised]).__name__}" in text
 
 
