@@ -325,7 +325,7 @@ def test_check_asks_for_the_function_itself(exercise, value, capsys):
 def test_a_result_in_place_of_the_function_is_named(exercise, capsys):
     case = exercise.cases(np.random.default_rng(0))[0]
     result = exercise.run(exercise.reference, case)
-    assert "without brackets" in checked(capsys, exercise.name, result)
+    assert "without brackets" in " ".join(checked(capsys, exercise.name, result).split())
 
 
 def recurse(*arguments):
@@ -649,8 +649,10 @@ def test_hints_go_on_and_then_repeat_the_last(exercise, capsys):
     count = len(exercise.hints)
     for number, words in enumerate([*exercise.hints, exercise.hints[-1], exercise.hints[-1]], 1):
         hint(exercise.name)
-        expected = f"Hint {min(number, count)} of {count}: {words}\n"
-        assert capsys.readouterr().out == expected
+        expected = f"Hint {min(number, count)} of {count}: {words}"
+        lines = capsys.readouterr().out.splitlines()
+        assert " ".join(lines) == expected
+        assert max(map(len, lines)) <= 80
 
 
 def test_hints_are_counted_for_each_exercise_alone(capsys):

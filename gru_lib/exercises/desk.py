@@ -4,6 +4,7 @@ import difflib
 import importlib
 import inspect
 import os
+import textwrap
 from functools import cache
 from typing import Any
 
@@ -42,6 +43,13 @@ def find_exercise(name: str) -> Exercise:
     )
 
 
+def _fold(text: str, indent: str = "") -> str:
+    """The text on lines no wider than a page of the book."""
+    return textwrap.fill(
+        text, 80, initial_indent=indent, subsequent_indent=indent, break_long_words=False
+    )
+
+
 def check(name: str, answer: Any) -> None:
     """Print whether an answer solves an exercise and, if not, what is missing.
 
@@ -67,7 +75,8 @@ def check(name: str, answer: Any) -> None:
         _solved.add(name)
         print(f"✓ {name}: solved.")
     else:
-        print(f"✗ {name}: not yet.\n  {report.message}\n  Stuck? hint({name!r})")
+        lines = [*report.message.splitlines(), f"Stuck? hint({name!r})"]
+        print(f"✗ {name}: not yet.", *(_fold(line, "  ") for line in lines), sep="\n")
 
 
 def hint(name: str) -> None:
@@ -85,7 +94,7 @@ def hint(name: str) -> None:
         return
     number = min(_hints_given.get(name, 0) + 1, len(exercise.hints))
     _hints_given[name] = number
-    print(f"Hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}")
+    print(_fold(f"Hint {number} of {len(exercise.hints)}: {exercise.hints[number - 1]}"))
 
 
 def solution(name: str) -> None:
