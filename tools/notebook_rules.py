@@ -34,10 +34,8 @@ Notebook = nbformat.NotebookNode
 
 
 def code_cells(notebook: Notebook) -> Iterator[tuple[int, Notebook]]:
-    """(place in the notebook from 0, cell) for every code cell."""
-    for place, cell in enumerate(notebook.cells):
-        if cell.cell_type == "code":
-            yield place, cell
+    """(number, cell) for every code cell; numbers as nbval gives them, from 0."""
+    yield from enumerate(cell for cell in notebook.cells if cell.cell_type == "code")
 
 
 def calls_of(cell: Notebook) -> set[str]:
@@ -72,44 +70,44 @@ def first_cells(notebook: Notebook, repository: str) -> list[str]:
 def executed_in_order(notebook: Notebook) -> list[str]:
     """Cells were run once each, from top to bottom, in one kernel."""
     return [
-        f"cell {place}: execution count is {cell.execution_count}, expected {number}"
-        for number, (place, cell) in enumerate(code_cells(notebook), start=1)
-        if cell.execution_count != number
+        f"cell {number}: execution count is {cell.execution_count}, expected {number + 1}"
+        for number, cell in code_cells(notebook)
+        if cell.execution_count != number + 1
     ]
 
 
 def outputs_stored(notebook: Notebook) -> list[str]:
     """A cell that prints or draws has stored what it printed or drew, and no error or warning."""
     problems = []
-    for place, cell in code_cells(notebook):
+    for number, cell in code_cells(notebook):
         prints = calls_of(cell) & PRINTING or draws(cell)
         if prints and not cell.outputs:
-            problems.append(f"cell {place}: it prints, and no output is stored")
+            problems.append(f"cell {number}: it prints, and no output is stored")
         for output in cell.outputs:
             if output.output_type == "error":
-                problems.append(f"cell {place}: it raised {output.ename}: {output.evalue}")
+                problems.append(f"cell {number}: it raised {output.ename}: {output.evalue}")
             if output.get("name") == "stderr":
-                problems.append(f"cell {place}: it stores stderr: {output.text.strip()[:80]}")
+                problems.append(f"cell {number}: it stores stderr: {output.text.strip()[:80]}")
     return problems
 
 
 def figures_described(notebook: Notebook) -> list[str]:
     """A figure is stored as SVG, once, with alt text, a caption and a name."""
     problems = []
-    for place, cell in code_cells(notebook):
+    for number, cell in code_cells(notebook):
         kinds = [kind for output in cell.outputs for kind in output.get("data", {})]
         if RASTER & set(kinds):
-            problems.append(f"cell {place}: a figure is stored as pixels; SVG can be compared")
+            problems.append(f"cell {number}: a figure is stored as pixels; SVG can be compared")
         if not draws(cell) and "image/svg+xml" not in kinds:
             continue
         if kinds.count("image/svg+xml") != 1:
-            problems.append(f"cell {place}: it stores {kinds.count('image/svg+xml')} SVG figures")
+            problems.append(f"cell {number}: it stores {kinds.count('image/svg+xml')} SVG figures")
         described = cell.metadata.get("mystnb", {})
         if not described.get("image", {}).get("alt", "").strip():
-            problems.append(f"cell {place}: its figure lacks alt text (mystnb.image.alt)")
+            problems.append(f"cell {number}: its figure lacks alt text (mystnb.image.alt)")
         for key in ("caption", "name"):
             if not described.get("figure", {}).get(key, "").strip():
-                problems.append(f"cell {place}: its figure lacks a {key} (mystnb.figure.{key})")
+                problems.append(f"cell {number}: its figure lacks a {key} (mystnb.figure.{key})")
     return problems
 
 
@@ -120,27 +118,27 @@ def metadata_normal(notebook: Notebook) -> list[str]:
         problems.append(f"its kernel is {notebook.metadata.get('kernelspec')}, expected {KERNEL}")
     if notebook != normalise(notebook):
         problems.append("it is not normalised: run make outputs")
-    for place, cell in enumerate(notebook.cells):
+    for number, cell in code_cells(notebook):
         unknown = set(cell.metadata.get("tags", [])) - KNOWN_TAGS
         if unknown:
-            problems.append(f"cell {place}: unknown tags {sorted(unknown)}")
+            problems.append(f"cell {number}: unknown tags {sorted(unknown)}")
     return problems
 
 
 def cells_short(notebook: Notebook) -> list[str]:
     """No code cell is longer than 20 lines that hold something, or wider than the page."""
     lengths = {
-        place: sum(1 for line in cell.source.splitlines() if line.strip())
-        for place, cell in list(code_cells(notebook))[2:]
+        number: sum(1 for line in cell.source.splitlines() if line.strip())
+        for number, cell in list(code_cells(notebook))[2:]
     }
     problems = [
-        f"cell {place}: {lines} lines, at most {LONGEST_CELL}"
-        for place, lines in lengths.items()
+        f"cell {number}: {lines} lines, at most {LONGEST_CELL}"
+        for number, lines in lengths.items()
         if lines > LONGEST_CELL
     ]
     problems += [
-        f"cell {place}: a line of {len(line)} characters, at most {LONGEST_LINE}: {line.strip()}"
-        for place, cell in list(code_cells(notebook))[2:]
+        f"cell {number}: a line of {len(line)} characters, at most {LONGEST_LINE}: {line.strip()}"
+        for number, cell in list(code_cells(notebook))[2:]
         for line in cell.source.splitlines()
         if len(line) > LONGEST_LINE
     ]
@@ -153,16 +151,16 @@ def names_used(notebook: Notebook) -> list[str]:
     """Every name that a cell defines is read somewhere outside its own definition."""
     defined: dict[str, int] = {}
     read: set[str] = set()
-    for place, cell in code_cells(notebook):
+    for number, cell in code_cells(notebook):
         for statement in ast.parse(cell.source).body:
             own = _names_bound(statement)
             for name in own:
-                defined.setdefault(name, place)
+                defined.setdefault(name, number)
             is_definition = isinstance(statement, ast.FunctionDef | ast.ClassDef)
             read |= _names_read(statement) - (set(own) if is_definition else set())
     return [
-        f"cell {place}: {name} is defined and never used"
-        for name, place in defined.items()
+        f"cell {number}: {name} is defined and never used"
+        for name, number in defined.items()
         if name not in read and not name.startswith("_")
     ]
 
@@ -190,12 +188,12 @@ def _names_read(statement: ast.stmt) -> set[str]:
 def no_machine_paths(notebook: Notebook) -> list[str]:
     """No output tells where on whose machine the notebook ran."""
     problems = []
-    for place, cell in code_cells(notebook):
+    for number, cell in code_cells(notebook):
         for output in cell.outputs:
             # figures are drawings: letters in their path data spell anything
             texts = [output.get("text", ""), output.get("data", {}).get("text/plain", "")]
             for found in MACHINE_PATH.findall("\n".join(texts)):
-                problems.append(f"cell {place}: its output holds a path of a machine: {found}")
+                problems.append(f"cell {number}: its output holds a path of a machine: {found}")
     return problems
 
 
@@ -213,11 +211,11 @@ def run_in_time(notebook: Notebook, part: str) -> list[str]:
 def plain_python(notebook: Notebook) -> list[str]:
     """Cells hold Python and nothing else, so that any tool can read them."""
     problems = []
-    for place, cell in code_cells(notebook):
+    for number, cell in code_cells(notebook):
         try:
             ast.parse(cell.source)
         except SyntaxError as error:
-            problems.append(f"cell {place}: it is not plain Python ({error.msg})")
+            problems.append(f"cell {number}: it is not plain Python ({error.msg})")
     return problems
 
 

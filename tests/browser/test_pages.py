@@ -5,6 +5,8 @@ import pytest
 from selenium.webdriver.support import expected_conditions
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tools.links import ROOT, setting
+
 FRONT_PAGE = "book/index.html"
 # for a front page without formulas; MathJax must not be there twice
 MATHJAX = """<script>
@@ -80,6 +82,19 @@ def test_page_weights(book, capsys):
             print(f"  {size / 1000:6.0f} kB  {page}")
     heavy = {page: size for page, size in weights.items() if size >= page_checks.MEGABYTE}
     assert not heavy, f"1 MB and more: {heavy}"
+
+
+def test_notebook_pages_can_be_launched(book):
+    repository = setting(ROOT)
+    notebooks = [page for page in page_checks.pages(book) if page.startswith("notebooks/")]
+    assert notebooks
+    for page in notebooks:
+        html = (book / page).read_text(encoding="utf-8")
+        source = page.removesuffix(".html") + ".ipynb"
+        colab = f"https://colab.research.google.com/github/{repository}/blob/main/{source}"
+        binder = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{source}"
+        assert f'href="{colab}"' in html
+        assert f'href="{binder}"' in html
 
 
 @pytest.fixture
