@@ -1,7 +1,8 @@
 # What Is a GRU?   make book · make test · make lab · make outputs · make browser · make links
 #
 # PYTHON=/path/to/python3.12   the Python to build .venv with (3.11 to 3.13)
-# TORCH=cpu                    PyTorch's CPU build from its own index (small; on Linux the default is CUDA)
+# TORCH=cpu                    PyTorch's CPU build from its own index (small; on Linux the default brings
+#                              CUDA); holds until TORCH=default is given
 # NB="notebooks/.../x.ipynb"   the notebooks that make outputs runs (default: all)
 # REPO=owner/name              where make links says that the book lives
 # JOBS=2                       how many tests run side by side (default: one a core)
@@ -9,7 +10,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
     $$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
     && echo $$p && exit; done; echo python3)
-TORCH ?= default
+TORCH ?=
 VERSIONS ?= pinned
 JOBS ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 NB ?=
@@ -25,7 +26,7 @@ export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
 env:
 	@command -v $(PYTHON) >/dev/null || { echo "what-is-a-gru: there is no '$(PYTHON)'; install Python 3.11 to 3.13" >&2; exit 1; }
-	@$(PYTHON) tools/environment.py --torch $(TORCH) --versions $(VERSIONS)
+	@$(PYTHON) tools/environment.py $(if $(TORCH),--torch $(TORCH)) --versions $(VERSIONS)
 
 book: env
 	@rm -rf _build/html  # a page that left the contents must not stay

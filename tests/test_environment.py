@@ -1,7 +1,6 @@
 """tools/environment.py makes .venv, or says in one line why it cannot."""
 
 import ast
-import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -172,26 +171,44 @@ def test_each_failure_is_one_line(monkeypatch, tmp_path, capsys, cause):
     assert len(lines) == 1
     assert lines[0].startswith("what-is-a-gru: ")
     assert expected in lines[0]
-    assert not (tmp_path / "env" / "installed.sha256").exists()
+    assert not (tmp_path / "env" / "installed").exists()
 
 
-def test_the_second_time_nothing_happens(monkeypatch, tmp_path):
-    folder = tmp_path / "env"
-    folder.mkdir()
-    steps = []
+@pytest.fixture
+def steps(monkeypatch):
+    """Nothing is installed; the pip commands that would run are listed."""
+    listed = []
     monkeypatch.setattr(environment, "check_disk", lambda *_: None)
     monkeypatch.setattr(environment, "make_folder", lambda _: None)
-    monkeypatch.setattr(environment, "run_pip", lambda _, step, log: steps.append(step))
-    assert environment.make_environment(str(folder), "default", "pinned")
+    monkeypatch.setattr(environment, "run_pip", lambda _, step, log: listed.append(step))
+    return listed
+
+
+def test_the_second_time_nothing_happens(steps, tmp_path):
+    assert environment.make_environment(str(tmp_path), "default", "pinned")
     assert steps == PINNED
+    assert not environment.make_environment(str(tmp_path), "default", "pinned")
+    assert steps == PINNED
+    assert environment.make_environment(str(tmp_path), "default", "newest")
+    assert steps == PINNED + NEWEST
 
-    def refuse(*arguments, **options):
-        raise AssertionError(f"ran {arguments}")
 
-    monkeypatch.undo()
-    monkeypatch.setattr(subprocess, "run", refuse)
-    monkeypatch.setattr(subprocess, "Popen", refuse)
-    assert not environment.make_environment(str(folder), "default", "pinned")
-    monkeypatch.setattr(environment, "check_disk", lambda *_: None)
-    with pytest.raises(AssertionError, match="ran"):
-        environment.make_environment(str(folder), "default", "newest")
+def test_a_choice_of_torch_holds_until_another_is_made(steps, tmp_path):
+    pin = environment.read_torch_pin(environment.read(ROOT / "requirements.txt"))
+    cpu = [*CPU, pin]
+    assert environment.make_environment(str(tmp_path), "cpu", "pinned")
+    assert steps == [cpu, *PINNED]
+    assert not environment.make_environment(str(tmp_path), None, "pinned")
+    assert environment.make_environment(str(tmp_path), "default", "pinned")
+    assert steps == [cpu, *PINNED, *PINNED]
+    assert not environment.make_environment(str(tmp_path), None, "pinned")
+
+
+def test_settings_of_tools_install_nothing(steps, tmp_path, monkeypatch):
+    assert environment.make_environment(str(tmp_path), None, "pinned")
+    read = environment.read
+    monkeypatch.setattr(environment, "read", lambda path: read(path).replace("100", "99"))
+    assert "line-length = 99" in environment.read(ROOT / "pyproject.toml")
+    assert not environment.make_environment(str(tmp_path), None, "pinned")
+    monkeypatch.setattr(environment, "read", lambda path: read(path).replace("tqdm", "bars"))
+    assert environment.make_environment(str(tmp_path), None, "pinned")

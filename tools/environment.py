@@ -127,20 +127,34 @@ def run_pip(python, arguments, log_path):
         raise SetupError("installing failed: " + explain("".join(said), log_path))
 
 
+def read(path):
+    """The text of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def last_choice(stamp_path):
+    """Which PyTorch the environment was made with; the default one if there is none yet."""
+    if not os.path.exists(stamp_path):
+        return "default"
+    return "cpu" if read(stamp_path).startswith("cpu ") else "default"
+
+
 def make_environment(folder, torch, versions):
-    """Bring the environment up to date; return True if anything had to be done."""
+    """Bring the environment up to date; return True if anything had to be done.
+
+    Without a choice of torch (None), it stays what it was, so that TORCH=cpu has to be given once.
+    """
     check_python(sys.version_info)
-    with open(os.path.join(ROOT, "requirements.txt"), encoding="utf-8") as file:
-        requirements = file.read()
-    with open(os.path.join(ROOT, "pyproject.toml"), encoding="utf-8") as file:
-        project = file.read()
-    wanted = "\n".join([sys.version, torch, versions, ROOT, requirements, project])
-    stamp = hashlib.sha256(wanted.encode("utf-8")).hexdigest()
-    stamp_path = os.path.join(folder, "installed.sha256")
-    if os.path.exists(stamp_path):
-        with open(stamp_path) as file:
-            if file.read() == stamp:
-                return False
+    stamp_path = os.path.join(folder, "installed")
+    torch = torch or last_choice(stamp_path)
+    requirements = read(os.path.join(ROOT, "requirements.txt"))
+    # what follows are settings of tools, which change nothing that is installed
+    project = read(os.path.join(ROOT, "pyproject.toml")).split("\n[tool.pytest", 1)[0]
+    wanted = "\n".join([sys.version, versions, ROOT, requirements, project])
+    stamp = f"{torch} {hashlib.sha256(wanted.encode('utf-8')).hexdigest()}"
+    if os.path.exists(stamp_path) and read(stamp_path) == stamp:
+        return False
 
     check_disk(ROOT, NEEDED_GB[torch])
     started = time.monotonic()
@@ -150,7 +164,7 @@ def make_environment(folder, torch, versions):
     log_path = os.path.join(folder, "install.log")
     for step in pip_steps(torch, versions, read_torch_pin(requirements)):
         run_pip(python, step, log_path)
-    with open(stamp_path, "w") as file:
+    with open(stamp_path, "w", encoding="utf-8") as file:
         file.write(stamp)
     print(f"Installed in {time.monotonic() - started:.0f} s.")
     return True
@@ -159,7 +173,7 @@ def make_environment(folder, torch, versions):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", default=os.path.join(ROOT, ".venv"))
-    parser.add_argument("--torch", choices=["default", "cpu"], default="default")
+    parser.add_argument("--torch", choices=["default", "cpu"])
     parser.add_argument("--versions", choices=["pinned", "newest"], default="pinned")
     options = parser.parse_args(arguments)
     try:
