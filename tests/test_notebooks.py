@@ -5,19 +5,17 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
-import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from gru_lib.exercises import registry
 from tools import exercise_cells, notebooks
+from tools.links import GITHUB, ROOT, setting
 from tools.notebook_rules import SMALLEST_SHARE_COMPARED, code_cells, problems_of, share_compared
 
-ROOT = Path(__file__).resolve().parent.parent
-REPOSITORY = yaml.safe_load((ROOT / "_config.yml").read_text())["repository"]["url"]
+REPOSITORY = GITHUB + setting(ROOT)
 PATHS = notebooks.all_notebooks()
 STORED = {path: notebooks.read(path) for path in PATHS}
 PATH = PATHS[0]
@@ -30,6 +28,12 @@ def test_a_notebook_obeys_the_rules(path):
 
 def test_most_of_what_is_printed_is_compared():
     assert share_compared(list(STORED.values())) >= SMALLEST_SHARE_COMPARED
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
+def test_a_notebook_stands_in_the_contents(path):
+    document = path.relative_to(ROOT).with_suffix("").as_posix()
+    assert f"- file: {document}\n" in (ROOT / "_toc.yml").read_text(encoding="utf-8")
 
 
 # --- planted defects --------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The three code cells of an exercise, made from the exercise in gru_lib.
 
-``python -m tools.exercise_cells background/running-parity`` prints them, to be pasted into a
-notebook; a test compares what stands in the notebooks with what this makes.
+``python -m tools.exercise_cells background/running-parity`` prints the task and the cells, to be
+pasted into a notebook; a test compares the cells in the notebooks with what this makes.
 """
 
 import inspect
@@ -49,5 +49,6 @@ SOLUTION_METADATA = {
 if __name__ == "__main__":
     for wanted in sys.argv[1:]:
         exercise = find_exercise(wanted)
+        print(exercise.task, end="\n\n# ---\n\n")
         for make in (stub_source, solution_source, check_source):
             print(make(exercise), end="\n\n# ---\n\n")

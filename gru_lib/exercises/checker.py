@@ -25,7 +25,7 @@ class AnswerError(Exception):
 
 
 class _TooSlow(BaseException):
-    """The time limit ran out. A BaseException, so that no answer's ``except`` swallows it."""
+    """The time limit ran out. A BaseException: an answer's ``except Exception`` lets it through."""
 
 
 @dataclass(frozen=True)

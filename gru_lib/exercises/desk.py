@@ -43,6 +43,15 @@ def find_exercise(name: str) -> Exercise:
     )
 
 
+def _find_or_say(name: str) -> Exercise | None:
+    """The exercise; or None, after the near matches have been printed."""
+    try:
+        return find_exercise(name)
+    except KeyError as unknown:
+        print(unknown.args[0])
+        return None
+
+
 def _fold(text: str, indent: str = "") -> str:
     """The text on lines no wider than a page of the book."""
     return textwrap.fill(
@@ -63,10 +72,8 @@ def check(name: str, answer: Any) -> None:
     answer : callable
         Your function, without brackets.
     """
-    try:
-        exercise = find_exercise(name)
-    except KeyError as unknown:
-        print(unknown.args[0])
+    exercise = _find_or_say(name)
+    if exercise is None:
         return
     seed = os.environ.get("GRU_CHECK_SEED")
     rng = np.random.default_rng(list(seed.encode()) if seed else None)
@@ -87,10 +94,8 @@ def hint(name: str) -> None:
     name : str
         The exercise.
     """
-    try:
-        exercise = find_exercise(name)
-    except KeyError as unknown:
-        print(unknown.args[0])
+    exercise = _find_or_say(name)
+    if exercise is None:
         return
     number = min(_hints_given.get(name, 0) + 1, len(exercise.hints))
     _hints_given[name] = number
@@ -105,10 +110,9 @@ def solution(name: str) -> None:
     name : str
         The exercise.
     """
-    try:
-        print(inspect.getsource(find_exercise(name).reference).rstrip())
-    except KeyError as unknown:
-        print(unknown.args[0])
+    exercise = _find_or_say(name)
+    if exercise is not None:
+        print(inspect.getsource(exercise.reference).rstrip())
 
 
 def progress(chapter: str) -> None:
