@@ -31,6 +31,11 @@ def loaded_after(code):
     [
         ("import gru_lib", {"torch", "matplotlib", "numpy", "IPython", "babel"}),
         ("import gru_lib.numpy_gru", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.numpy_nn", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.interop", {"torch", "matplotlib", "IPython", "babel", "onnx", "keras"}),
+        ("import gru_lib.torch_gru", {"matplotlib", "IPython", "babel"}),
+        ("import gru_lib.min_gru", {"matplotlib", "IPython", "babel"}),
+        ("import gru_lib.training", {"matplotlib", "IPython", "babel", "onnx"}),
         ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
