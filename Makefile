@@ -1,4 +1,4 @@
-# What Is a GRU?   make book · make test · make lab · make outputs · make browser · make links
+# What Is a GRU?   make book · make test · make lab · make outputs · make browser · make bench · make links
 #
 # PYTHON=/path/to/python3.12   the Python to build .venv with (3.11 to 3.13)
 # TORCH=cpu                    PyTorch's CPU build from its own index (small; on Linux the default brings
@@ -21,7 +21,7 @@ export OMP_NUM_THREADS := 1
 export GRU_CHECK_SEED := 0
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 
-.PHONY: env book test lab outputs browser links
+.PHONY: env book test lab outputs browser bench links
 .DEFAULT_GOAL := book
 
 env:
@@ -45,6 +45,9 @@ outputs: env
 
 browser: book
 	@$(BIN)/python -m pytest -q -rs tests/browser
+
+bench: env
+	@$(BIN)/python -m benchmarks
 
 links: env
 	@$(BIN)/python -m tools.links $(REPO)

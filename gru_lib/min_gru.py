@@ -60,6 +60,8 @@ def linear_scan_loop(a: Tensor, b: Tensor, h0: Tensor | None = None) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import linear_scan_loop
     >>> half, one = torch.full((3,), 0.5), torch.ones(3)
     >>> linear_scan_loop(half, one, h0=torch.tensor(4.0)).tolist()
     [3.0, 2.5, 2.25]
@@ -102,6 +104,8 @@ def linear_scan_doubling(a: Tensor, b: Tensor, h0: Tensor | None = None) -> Tens
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import linear_scan_doubling
     >>> half, one = torch.full((3,), 0.5), torch.ones(3)
     >>> linear_scan_doubling(half, one, h0=torch.tensor(4.0)).tolist()
     [3.0, 2.5, 2.25]
@@ -155,6 +159,8 @@ def linear_scan_log(log_a: Tensor, log_b: Tensor, log_h0: Tensor | None = None) 
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import linear_scan_log
     >>> half, one = torch.full((3,), 0.5).double(), torch.ones(3).double()
     >>> h = linear_scan_log(half.log(), one.log(), torch.tensor(4.0).double().log())
     >>> [round(value, 9) for value in h.tolist()]
@@ -203,6 +209,8 @@ def linear_scan(a: Tensor, b: Tensor, h0: Tensor | None = None) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import linear_scan
     >>> half, one = torch.full((3,), 0.5), torch.ones(3)
     >>> linear_scan(half, one, h0=torch.tensor(4.0)).tolist()
     [3.0, 2.5, 2.25]
@@ -353,6 +361,8 @@ def positive_candidate(v: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import positive_candidate
     >>> positive_candidate(torch.tensor([0.0, 1.0, 2.0])).tolist()
     [0.5, 1.5, 2.5]
     """
@@ -379,6 +389,8 @@ def log_positive_candidate(v: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import log_positive_candidate
     >>> log_positive_candidate(torch.tensor([0.5, -1000.0])).tolist()
     [0.0, -1000.0]
     """
@@ -488,6 +500,8 @@ class MinGRU(nn.Module):
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.min_gru import MinGRU
     >>> layer = MinGRU(input_size=3, hidden_size=4)
     >>> output, h_n = layer(torch.ones(5, 2, 3))
     >>> tuple(output.shape), tuple(h_n.shape)
@@ -534,6 +548,7 @@ class MinGRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.min_gru import MinGRU
         >>> layer = MinGRU(4, 8)
         >>> layer.reset_parameters()
         >>> bool(layer.weight_ih.abs().max() <= 0.5)
@@ -612,6 +627,8 @@ class MinGRU(nn.Module):
 
         Examples
         --------
+        >>> import torch
+        >>> from gru_lib.min_gru import MinGRU
         >>> layer = MinGRU(3, 4)
         >>> x = torch.rand(5, 3)
         >>> h = None
@@ -632,6 +649,7 @@ class MinGRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.min_gru import MinGRU
         >>> MinGRU(3, 4, scan="log")
         MinGRU(3, 4, bias=True, batch_first=False, candidate='positive', scan='log')
         """

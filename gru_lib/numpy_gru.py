@@ -27,6 +27,13 @@ def sigmoid(a: np.ndarray) -> np.ndarray:
     -------
     np.ndarray
         Same shape, every entry between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.numpy_gru import sigmoid
+    >>> sigmoid(np.array([-1000.0, 0.0, 1000.0])).tolist()
+    [0.0, 0.5, 1.0]
     """
     return 0.5 * (1.0 + np.tanh(0.5 * a))
 

@@ -37,6 +37,11 @@ MENDS = tuple(
         (r'(<button class="[^"]*search-button-field[^>]*?) aria-label="[^"]*"', r"\1"),
         # A name that tells neither what unfolds nor what the text says ("Show the code ...").
         (r'<summary aria-label="[^"]*">', "<summary>"),
+        # What unfolds a page's subpages in the contents has no name: it gets the page's.
+        (
+            r'(<a class="[^"]*" href="[^"]*">([^<"]*)</a><details[^>]*>)<summary>',
+            r'\1<summary aria-label="\2">',
+        ),
         # The titles of three icons, shown or not, that the name of their button leaves out.
         (r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"', r"\1"),
         # An entry of a list has to be a list item; ARIA took doc-biblioentry back.

@@ -34,6 +34,8 @@ def parity(
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from gru_lib.data.synthetic import parity
     >>> bits, odd = parity(1, 6, np.random.default_rng(0))
     >>> bits.tolist(), odd.tolist()
     ([[0, 1, 1, 1, 0, 0]], [[0, 1, 0, 1, 1, 1]])

@@ -8,7 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+#: The blank and the 26 letters. A character's code is its place here, counted from 1.
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
+#: Locale codes of the languages that :func:`language_names` takes by default.
 LANGUAGES = ("cs", "da", "de", "es", "fi", "fr", "hu", "it", "nl", "pl", "pt", "sv")
 
 # Letters that Unicode does not split into a Latin letter and a mark.
@@ -18,12 +20,38 @@ _WITHOUT_MARK = str.maketrans(
 
 
 class LanguageNames(NamedTuple):
-    """Names of countries and languages, as :func:`language_names` returns them."""
+    """Names of countries and languages, as :func:`language_names` returns them.
 
+    Parameters
+    ----------
+    train_texts : list of str
+        Strings over :data:`ALPHABET`.
+    train_labels : np.ndarray of int64, shape (n_train,)
+        Indices into ``languages``.
+    test_texts : list of str
+        Strings over :data:`ALPHABET`.
+    test_labels : np.ndarray of int64, shape (n_test,)
+        Indices into ``languages``.
+    languages : tuple of str
+        Locale codes.
+
+    Examples
+    --------
+    >>> from gru_lib.data.text import language_names
+    >>> names = language_names(["de", "pl"])
+    >>> names.languages, len(names.train_texts) == len(names.train_labels)
+    (('de', 'pl'), True)
+    """
+
+    #: What to learn from.
     train_texts: list[str]
+    #: Their languages.
     train_labels: np.ndarray
+    #: What to test on; no entry of the training texts in any language.
     test_texts: list[str]
+    #: Their languages.
     test_labels: np.ndarray
+    #: The languages that labels count.
     languages: tuple[str, ...]
 
 
@@ -64,6 +92,15 @@ def language_names(
     -----
     Source: the Unicode Common Locale Data Repository, as Babel ships it
     (Unicode licence v3; nothing is downloaded).
+
+    Examples
+    --------
+    >>> from gru_lib.data.text import language_names
+    >>> names = language_names(["de", "pl"], test_share=0.5)
+    >>> names.languages[names.train_labels[0]]
+    'de'
+    >>> "schweden" in names.train_texts + names.test_texts
+    True
     """
     languages = tuple(languages)
     if len(languages) < 2 or len(set(languages)) < len(languages):
@@ -113,6 +150,7 @@ def encode_characters(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
 
     Examples
     --------
+    >>> from gru_lib.data.text import encode_characters
     >>> codes, lengths = encode_characters(["ab", "c"])
     >>> codes.tolist(), lengths.tolist()
     ([[2, 3], [4, 0]], [2, 1])
@@ -144,6 +182,8 @@ def shuffle_characters(texts: Sequence[str], rng: np.random.Generator) -> list[s
 
     Examples
     --------
+    >>> import numpy as np
+    >>> from gru_lib.data.text import shuffle_characters
     >>> shuffle_characters(["abc", "defg"], np.random.default_rng(0))
     ['cab', 'gfed']
     """

@@ -20,7 +20,19 @@ _hints_given: dict[str, int] = {}
 
 @cache
 def registry() -> dict[str, Exercise]:
-    """Every exercise of the book by its name, in the order of the chapters."""
+    """Every exercise of the book by its name, in the order of the chapters.
+
+    Returns
+    -------
+    dict of str to Exercise
+        Read it, do not change it: the same dict is returned each time.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import registry
+    >>> list(registry())[0]
+    'background/running-parity'
+    """
     modules = (importlib.import_module(f"gru_lib.exercises.{part}") for part in PARTS)
     return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
 
@@ -28,10 +40,25 @@ def registry() -> dict[str, Exercise]:
 def find_exercise(name: str) -> Exercise:
     """Look an exercise up.
 
+    Parameters
+    ----------
+    name : str
+        The exercise, for example ``"background/running-parity"``.
+
+    Returns
+    -------
+    Exercise
+
     Raises
     ------
     KeyError
         If there is none of that name; the message lists the nearest names.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import find_exercise
+    >>> find_exercise("background/running-parity").chapter
+    'sequences'
     """
     known = registry()
     if isinstance(name, str) and name in known:
@@ -71,6 +98,15 @@ def check(name: str, answer: Any) -> None:
         The exercise, for example ``"background/running-parity"``.
     answer : callable
         Your function, without brackets.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import check
+    >>> check("background/best-window-accuracy", 0.5)
+    ✗ background/best-window-accuracy: not yet.
+      check needs the function itself, not 0.5: write the function's name without
+      brackets behind it.
+      Stuck? hint('background/best-window-accuracy')
     """
     exercise = _find_or_say(name)
     if exercise is None:
@@ -93,6 +129,12 @@ def hint(name: str) -> None:
     ----------
     name : str
         The exercise.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import hint
+    >>> hint("background/running-parity")  # doctest: +ELLIPSIS
+    Hint ... of 3: ...
     """
     exercise = _find_or_say(name)
     if exercise is None:
@@ -109,6 +151,14 @@ def solution(name: str) -> None:
     ----------
     name : str
         The exercise.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import solution
+    >>> solution("background/running-parity")  # doctest: +ELLIPSIS
+    def running_parity(bits):
+    ...
+        return odd
     """
     exercise = _find_or_say(name)
     if exercise is not None:
@@ -122,6 +172,12 @@ def progress(chapter: str) -> None:
     ----------
     chapter : str
         The chapter's slug, for example ``"sequences"``.
+
+    Examples
+    --------
+    >>> from gru_lib.exercises import progress
+    >>> progress("poetry")  # doctest: +ELLIPSIS
+    No chapter 'poetry' has exercises. There are: sequences...
     """
     names = [name for name, exercise in registry().items() if exercise.chapter == chapter]
     if not names:

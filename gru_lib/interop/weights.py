@@ -96,7 +96,7 @@ class GRUWeights:
 
     @property
     def options(self) -> dict[str, int | bool]:
-        """Arguments that build a GRU for these weights: ``GRU(**weights.options)``.
+        """Arguments with which ``GRU(**weights.options)`` is a GRU for these weights.
 
         They fit ``gru_lib.numpy_gru.GRU`` and ``gru_lib.torch_gru.GRU``. ``torch.nn.GRU`` has
         no ``reset_after`` and refuses it: it computes ``reset_after=True`` only.

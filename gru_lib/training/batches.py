@@ -42,6 +42,7 @@ class Batches:
 
     Examples
     --------
+    >>> from gru_lib.training import Batches
     >>> import torch
     >>> batches = Batches(torch.arange(5), torch.arange(5) ** 2, batch_size=2)
     >>> len(batches)

@@ -30,6 +30,7 @@ class History:
 
     Examples
     --------
+    >>> from gru_lib.training import History
     >>> history = History(train_loss=[0.9, 0.5, 0.4], valid_loss=[0.9, 0.6, 0.7])
     >>> history
     3 epochs, train loss 0.4, valid loss 0.7 (best 0.6 in epoch 2)

@@ -113,6 +113,7 @@ def fit(
     --------
     A line through two points, found by gradient descent.
 
+    >>> from gru_lib.training import fit
     >>> import torch
     >>> line = torch.nn.Linear(1, 1)
     >>> def squared_error(model, batch):

@@ -34,6 +34,7 @@ def seed_everything(seed: int) -> np.random.Generator:
 
     Examples
     --------
+    >>> from gru_lib.training import seed_everything
     >>> import torch
     >>> rng = seed_everything(7)
     >>> first = torch.rand(3), rng.integers(100)
@@ -84,6 +85,7 @@ def choose_device(name: str | torch.device = "auto") -> torch.device:
 
     Examples
     --------
+    >>> from gru_lib.training import choose_device
     >>> choose_device("cpu")
     device(type='cpu')
     """

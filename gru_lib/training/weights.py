@@ -25,6 +25,7 @@ class CheckpointError(ValueError):
 
     Examples
     --------
+    >>> from gru_lib.training import CheckpointError
     >>> issubclass(CheckpointError, ValueError)
     True
     """
@@ -55,6 +56,8 @@ def save_weights(
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.training import load_weights, save_weights
     >>> import pathlib, tempfile
     >>> model, other = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -102,6 +105,8 @@ def load_weights(model: torch.nn.Module, path: str | os.PathLike) -> dict[str, s
 
     Examples
     --------
+    >>> import torch
+    >>> from gru_lib.training import CheckpointError, load_weights, save_weights
     >>> import pathlib, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder, "line.safetensors")

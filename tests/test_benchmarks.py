@@ -1,0 +1,85 @@
+"""The benchmarks: that times are taken fairly, and that every table can be made."""
+
+import re
+
+import pytest
+
+from benchmarks import gru_speed, timing
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Replace the clock by one that only functions of the test move."""
+    now = [0.0]
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: now[0])
+    return now
+
+
+def test_functions_take_turns_and_the_warm_up_is_not_counted(clock):
+    calls = []
+
+    def take(name, seconds):
+        calls.append(name)
+        clock[0] += seconds
+
+    functions = {"slow": lambda: take("slow", 2.0), "fast": lambda: take("fast", 0.5)}
+    times = timing.interleave(functions, rounds=3, warm_up=1)
+    assert calls == ["slow", "fast"] * 4
+    assert times == {"slow": [2.0] * 3, "fast": [0.5] * 3}
+    assert timing.ratio(times, "fast", "slow") == 0.25
+
+
+@pytest.mark.parametrize(("each", "rounds"), [(0.1, 20), (10.0, 5), (1e-6, 1000)])
+def test_rounds_fill_the_seconds_within_bounds(clock, each, rounds):
+    def function():
+        clock[0] += each
+
+    assert len(timing.interleave({"f": function}, seconds=2.0)["f"]) == rounds
+
+
+def test_a_ratio_is_the_median_over_rounds_of_the_ratio_in_a_round():
+    # in the second round a neighbour slowed both, in the third only one of them
+    times = {"mine": [1.0, 10.0, 9.0], "other": [2.0, 20.0, 2.0]}
+    assert timing.ratio(times, "mine", "other") == 0.5
+
+
+def test_the_functions_compared_compute_the_same():
+    forward, both = gru_speed.gru_runs((5, 2, 3, 4), threads=1)
+    outputs = {name: forward[name]()[0] for name in forward if "LSTM" not in name}
+    base = outputs[gru_speed.BASE].numpy()
+    for name in ("torch from scratch", "NumPy", "onnxruntime"):
+        assert outputs[name] == pytest.approx(base, abs=1e-6), name
+    assert outputs["torch.nn.RNN"].numpy() != pytest.approx(base, abs=1e-2)
+    assert set(both) == set(forward) - {"onnxruntime"}
+    for run in both.values():
+        run()
+
+
+def test_the_products_are_counted_as_they_stand_in_the_equations():
+    # three gates, each (4 x 3) x and (4 x 4) h for two sequences, five steps; two operations each
+    assert gru_speed.product_operations((5, 2, 3, 4)) == 5 * 2 * 3 * (4 * 3 + 4 * 4) * 2
+    assert gru_speed.sgemm_rate(size=64, rounds=2) > 0
+
+
+def test_the_table_has_a_row_a_shape_and_a_summary(capsys):
+    shapes = [(3, 1, 2, 4), (2, 2, 2, 4)]
+    gru_speed.print_gru_table(1, shapes, seconds=0.01)
+    lines = capsys.readouterr().out.splitlines()
+    for start in ("3, 1, 2, 4", "2, 2, 2, 4"):
+        rows = [line for line in lines if line.startswith(start)]
+        assert len(rows) == 2  # forward; forward and backward
+        assert all(re.fullmatch(r"[\d, ]+( +\d+\.\d\d)+", row) for row in rows)
+    assert sum(line.startswith("worst") for line in lines) == 2
+    assert sum(line.startswith("geometric mean") for line in lines) == 2
+
+
+def test_a_summary_is_taken_over_the_rows():
+    assert gru_speed.geometric_mean([0.5, 2.0, 8.0]) == pytest.approx(2.0)
+
+
+def test_the_stream_table_compares_one_step(capsys):
+    gru_speed.print_stream_table([(2, 4)], seconds=0.01)
+    title, header, row = capsys.readouterr().out.strip().splitlines()
+    assert "torch.nn.GRUCell" in title
+    assert header.split()[-1] == "no_grad"
+    assert re.fullmatch(r"2, 4( +\d+\.\d\d){4}", row)
