@@ -1,9 +1,12 @@
 """Fair ratios of running times: interleaved runs, medians."""
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable
+
+SHORTEST_TURN = 0.005  # seconds
 
 
 def interleave(
@@ -14,22 +17,23 @@ def interleave(
 ) -> dict[str, list[float]]:
     """Time functions in turn, round after round, so that all meet the same machine.
 
-    A busy neighbour slows one round of all of them, not all rounds of one. Runs for about
+    A busy neighbour slows one round of all of them, not all rounds of one. A turn is one call, or
+    as many as fill five milliseconds, as in a training loop: a short call alone would be charged
+    for bringing back into the cache what the function before it has driven out. Runs for about
     ``seconds`` in all, at least five rounds and at most 1000, or exactly ``rounds`` rounds.
 
     Returns
     -------
     dict of str to list of float
-        Seconds that each function took, one entry a round.
+        Seconds that each function took for a call, one entry a round.
     """
-    for _ in range(warm_up):
-        for function in functions.values():
+    calls = {}
+    for name, function in functions.items():
+        for _ in range(warm_up):
             function()
+        calls[name] = max(1, math.ceil(SHORTEST_TURN / max(_seconds(function, 1), 1e-9)))
     if rounds is None:
-        started = time.perf_counter()
-        for function in functions.values():
-            function()
-        once = time.perf_counter() - started
+        once = sum(calls[name] * _seconds(function, 1) for name, function in functions.items())
         rounds = max(5, min(1000, round(seconds / once)))
     times: dict[str, list[float]] = {name: [] for name in functions}
     gc.collect()
@@ -37,12 +41,17 @@ def interleave(
     try:
         for _ in range(rounds):
             for name, function in functions.items():
-                started = time.perf_counter()
-                function()
-                times[name].append(time.perf_counter() - started)
+                times[name].append(_seconds(function, calls[name]) / calls[name])
     finally:
         gc.enable()
     return times
+
+
+def _seconds(function: Callable[[], object], calls: int) -> float:
+    started = time.perf_counter()
+    for _ in range(calls):
+        function()
+    return time.perf_counter() - started
 
 
 def ratio(times: dict[str, list[float]], name: str, base: str) -> float:

@@ -158,9 +158,10 @@ class Kernel:
             )
             for t, slot in enumerate(slots)
         ]
+        row = (1, -1) if batch == 1 else (3, *state)  # for one product, or for one a gate
         self.views_back = [
-            (self.d_h[slot], self.d_sums[:, t], *self.d_sums[:, t], *self.rz[t])
-            for t, slot in enumerate(slots)
+            (self.d_h[slot], d_sums.reshape(row), *d_sums, *self.rz[t])
+            for t, (slot, d_sums) in enumerate(zip(slots, self.d_sums.swapaxes(0, 1), strict=True))
         ]
         self.size = (steps, batch)
 
@@ -182,13 +183,17 @@ class ResetAfter(Kernel):
 
     def _walk(self, views, from_state, bias_n) -> None:
         products_rz, products_n, new = self.products[:2], self.products[2], self.scratch
-        half, out, product = self.half, self.products, matmul
+        half, out = self.half, self.products
+        one_sequence = len(new) == 1
         by_gate = from_state.swapaxes(1, 2)
-        if len(new) == 1:  # one sequence: one product for all gates
-            out, product = out.reshape(1, -1), np.dot
+        if one_sequence:  # then one product does for all gates
+            out = out.reshape(1, -1)
             by_gate = np.ascontiguousarray(from_state.reshape(-1, self.hidden_size).T)
         for (from_x_rz, from_x_n, rz, r, z, n, q, h, h_next), over in views:
-            product(h, by_gate, out)
+            if one_sequence:
+                h.dot(by_gate, out)
+            else:
+                matmul(h, by_gate, out)
             add(products_rz, from_x_rz, rz)
             tanh(rz, rz)
             multiply(rz, half, rz)
@@ -222,15 +227,16 @@ class ResetAfter(Kernel):
     def _walk_back(self, part, d_output, d_h, weight_hh) -> None:
         out_r, out_z, out_q = self.products
         by_gate = weight_hh.reshape(3, self.hidden_size, self.hidden_size)
-        for t in reversed(range(part.start, part.stop)):
-            d, d_sums, d_r, d_z, d_q, _, z = self.views_back[t]
-            add(d_h, d_output[t], d)
+        one_sequence = len(d_h) == 1
+        steps = zip(d_output[part], self.views_back[part], strict=True)
+        for d_out, (d, d_sums, d_r, d_z, d_q, _, z) in reversed(list(steps)):
+            add(d_h, d_out, d)
             multiply(d_r, d, d_r)
             multiply(d_z, d, d_z)
             multiply(d_q, d, d_q)
             multiply(d, z, d_h)
-            if len(d) == 1:
-                add(d_h, np.dot(d_sums.reshape(1, -1), weight_hh, out_r), d_h)
+            if one_sequence:
+                add(d_h, d_sums.dot(weight_hh, out_r), d_h)
                 continue
             matmul(d_sums, by_gate, self.products)
             add(d_h, out_r, d_h)
@@ -287,9 +293,9 @@ class ResetBefore(Kernel):
     def _walk_back(self, part, d_output, d_h, weight_hh) -> None:
         out_r, out_z, d_q = self.products
         gates = weight_hh.reshape(3, self.hidden_size, self.hidden_size)
-        for t in reversed(range(part.start, part.stop)):
-            d, d_sums, d_r, d_z, d_n, r, z = self.views_back[t]
-            add(d_h, d_output[t], d)
+        steps = zip(d_output[part], self.views_back[part], strict=True)
+        for d_out, (d, _, d_r, d_z, d_n, r, z) in reversed(list(steps)):
+            add(d_h, d_out, d)
             multiply(d_n, d, d_n)
             multiply(d_z, d, d_z)
             matmul(d_n, gates[2], d_q)
@@ -297,9 +303,8 @@ class ResetBefore(Kernel):
             multiply(d, z, d_h)
             multiply(d_q, r, d_q)
             add(d_h, d_q, d_h)
-            matmul(d_sums[:2], gates[:2], self.products[:2])
-            add(d_h, out_r, d_h)
-            add(d_h, out_z, d_h)
+            add(d_h, matmul(d_r, gates[0], out_r), d_h)
+            add(d_h, matmul(d_z, gates[1], out_z), d_h)
 
     def _sums_and_states(self):
         d_r, d_z, d_n = self.d_sums

@@ -11,8 +11,6 @@ first step, ``batch_sizes[1]`` rows of the second, and so on, the longest sequen
 of equal lengths is the case of equal sizes. Names of gradients begin with ``d_``.
 """
 
-from contextlib import nullcontext
-
 import torch
 from torch import Tensor
 
@@ -20,12 +18,6 @@ _BLOCK_BYTES = 2**20
 # grad_input becomes d * (1 - n * n) for (d, n), and d * z * (1 - z) for (d, z)
 _tanh_backward = torch.ops.aten.tanh_backward.grad_input
 _sigmoid_backward = torch.ops.aten.sigmoid_backward.grad_input
-
-
-def autocast_is_on(device: torch.device) -> bool:
-    """Whether ``torch.autocast`` is active for this kind of device (some kinds have none)."""
-    available = torch.amp.is_autocast_available(device.type)
-    return available and torch.is_autocast_enabled(device.type)
 
 
 def run_layer(
@@ -41,25 +33,16 @@ def run_layer(
     weight_hh, bias_ih, bias_hh, with None for both biases or for neither.
     """
     arguments = (x, h0, *weights)
-    with _without_autocast(x.device):
-        if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in arguments):
-            return _Layer.apply(*arguments, batch_sizes, reset_after)
-        return _forward(*arguments, batch_sizes, reset_after, saved=None)
-
-
-def _without_autocast(device: torch.device):
-    """Autocast would give products another dtype than that of the memory they are written to."""
-    on = autocast_is_on(device)
-    return torch.autocast(device.type, enabled=False) if on else nullcontext()
+    if torch.is_grad_enabled() and any(t is not None and t.requires_grad for t in arguments):
+        return _Layer.apply(*arguments, batch_sizes, reset_after)
+    return _forward(*arguments, batch_sizes, reset_after)[0]
 
 
 class _Layer(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after):
-        saved = []
-        output = _forward(
-            x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after, saved
-        )
+        arguments = (x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after)
+        output, saved = _forward(*arguments, keep=True)
         ctx.save_for_backward(x, weight_ih, weight_hh, *saved)
         ctx.batch_sizes, ctx.reset_after = batch_sizes, reset_after
         return output
@@ -73,11 +56,10 @@ class _Layer(torch.autograd.Function):
                 "differentiates as often as needed"
             )
         x, weight_ih, weight_hh, *saved = ctx.saved_tensors
-        with _without_autocast(x.device):
-            gradients = _backward(
-                d_output, x, weight_ih, weight_hh, saved, ctx.batch_sizes, ctx.reset_after,
-                ctx.needs_input_grad,
-            )  # fmt: skip
+        gradients = _backward(
+            d_output, x, weight_ih, weight_hh, saved, ctx.batch_sizes, ctx.reset_after,
+            ctx.needs_input_grad,
+        )  # fmt: skip
         return *gradients, None, None
 
 
@@ -94,9 +76,14 @@ def _blocks(batch_sizes: list[int], weight_hh: Tensor) -> list[tuple[slice, list
     return [*blocks, (slice(first, first + rows), sizes)]
 
 
-def _buffer(blocks: list[tuple[slice, list[int]]], like: Tensor, columns: int) -> Tensor:
-    """Memory for the rows of any one block: it is touched first, which costs, once for all."""
-    return like.new_empty(max(rows.stop - rows.start for rows, _ in blocks), columns)
+def _most_rows(blocks: list[tuple[slice, list[int]]]) -> int:
+    return max(rows.stop - rows.start for rows, _ in blocks)
+
+
+def _memory(like: Tensor, rows: int, *widths: int) -> list[Tensor]:
+    """Tensors of these many columns, cut from one piece: that is cheaper to get than several."""
+    parts = like.new_empty(rows * sum(widths)).split([rows * width for width in widths])
+    return [part.view(rows, width) for part, width in zip(parts, widths, strict=True)]
 
 
 def _before(first: Tensor, steps: tuple[Tensor, ...], sizes: list[int]) -> list[Tensor]:
@@ -109,9 +96,9 @@ def _before(first: Tensor, steps: tuple[Tensor, ...], sizes: list[int]) -> list[
 
 
 def _forward(
-    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after, saved
-) -> Tensor:
-    """Run all steps; what the backward pass needs goes to the list ``saved``, if there is one.
+    x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after, keep=False
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """Return the states, and, if told to keep it, what the backward pass needs.
 
     The gates of a block have the columns of r, of z, and a third part for the steps to fill: with
     the reset after the product q = W_hn h + b_hn, with the reset before it reset_h = r * h.
@@ -125,32 +112,33 @@ def _forward(
     if reset_after:
         bias_n, bias_q = bias_ih[2 * hidden_size :], bias_hh[2 * hidden_size :]
     run_steps = _steps_reset_after if reset_after else _steps_reset_before
-    keep = saved is not None
-    output = h0.new_empty(x.shape[0], hidden_size)
+    output = h0.new_empty(len(x), hidden_size)
     blocks = _blocks(batch_sizes, weight_hh)
-    if not keep:
-        buffer = _buffer(blocks, weight_hh, 3 * hidden_size)
+    if keep:
+        saved = _memory(output, len(x), 3 * hidden_size, hidden_size, hidden_size)
+    else:
+        (buffer,) = _memory(output, _most_rows(blocks), 3 * hidden_size)
     h = h0
     for rows, sizes in blocks:
-        # first all that does not wait for the state
         x_block, states = x[rows], output[rows]
-        count = len(states)
-        gates = states.new_empty(count, 3 * hidden_size) if keep else buffer[:count]
+        if keep:
+            gates, n, h_before = (part[rows] for part in saved)
+        else:  # a candidate that nobody will ask for is overwritten by the state
+            gates, n = buffer[: len(x_block)], states
+        # first all that does not wait for the state
         r_and_z, third = gates.split(columns, 1)
         torch.addmm(bias_gates, x_block, input_to_gates, out=r_and_z)
+        torch.addmm(bias_n, x_block, input_to_n, out=n)
         if reset_after:
             third.copy_(bias_q)
-        # a candidate that nobody will ask for is overwritten by the state
-        n = torch.empty_like(states) if keep else states
-        torch.addmm(bias_n, x_block, input_to_n, out=n)
 
         states = states.split(sizes)
         before = _before(h, states, sizes)
         run_steps(gates, n.split(sizes), before, states, sizes, weight_hh, keep)
         h = states[-1]
         if keep:
-            saved += [gates, n, torch.cat(before)]
-    return output
+            torch.cat(before, out=h_before)
+    return output, saved if keep else ()
 
 
 def _steps_reset_after(gates, n_steps, before, states, sizes, weight_hh, keep) -> None:
@@ -209,12 +197,11 @@ def _backward(
     d_bias_hh = weight_hh.new_zeros(3 * hidden_size) if need_bias_hh else None
     d_h = None
     blocks = _blocks(batch_sizes, weight_hh)
-    widths = (hidden_size, 3 * hidden_size, hidden_size, hidden_size)
-    buffers = [_buffer(blocks, weight_hh, width) for width in widths]
-    ones = torch.ones_like(buffers[0][:, 0])
-    for index in reversed(range(len(blocks))):
-        rows, sizes = blocks[index]
-        gates, n, h = saved[3 * index : 3 * index + 3]
+    most_rows = _most_rows(blocks)
+    buffers = _memory(weight_hh, most_rows, hidden_size, 3 * hidden_size, hidden_size, hidden_size)
+    ones = weight_hh.new_ones(most_rows)
+    for rows, sizes in reversed(blocks):
+        gates, n, h = (part[rows] for part in saved)
         d, d_gates, d_n, spare = (buffer[: len(n)] for buffer in buffers)
         d.copy_(d_output[rows])
         if d_h is not None:  # what the later block sends to the last step of this one
@@ -275,11 +262,11 @@ def _back_reset_before(d, d_h, d_gates, d_n, spare, gates, n, h, sizes, weight_h
     _sigmoid_backward(torch.sub(h, n, out=spare), z, grad_input=d_z)
 
     d_steps = d.split(sizes)
-    columns = (r, z, d_r, d_z, d_n, d_gates[:, : 2 * hidden_size])
+    columns = (r, z, d_r, d_z, d_n, spare, d_gates[:, : 2 * hidden_size])
     parts = (part.split(sizes) for part in columns)
     steps = list(zip(_before(d_h, d_steps, sizes), d_steps, *parts, strict=True))
-    for d_before, d_step, r, z, d_r, d_z, d_n_step, d_r_and_z in reversed(steps):
+    for d_before, d_step, r, z, d_r, d_z, d_n, d_reset_h, d_r_and_z in reversed(steps):
         d_z.mul_(d_step)
-        d_reset_h = torch.mm(d_n_step.mul_(d_step), weight_n)
+        torch.mm(d_n.mul_(d_step), weight_n, out=d_reset_h)
         d_r.mul_(d_reset_h)
         d_before.addcmul_(d_step, z).addcmul_(d_reset_h, r).addmm_(d_r_and_z, weight_r_and_z)

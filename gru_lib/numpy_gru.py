@@ -143,9 +143,10 @@ class GRU(Module):
     bidirectional : bool, default False
         Whether a second GRU reads the sequence from its end; then D = 2, else D = 1.
     reset_after : bool, default True
-        True: the reset gate acts after the product with the weights, n = tanh(W_in x + b_in +
-        r * (W_hn h + b_hn)), as in PyTorch and cuDNN. False: before it, n = tanh(W_in x + b_in +
-        W_hn (r * h) + b_hn), as in Cho et al. (2014). Same weights, two different functions.
+        True: the reset gate acts after the product with the weights,
+        ``n = tanh(W_in x + b_in + r * (W_hn h + b_hn))``, as in PyTorch and cuDNN. False: before
+        it, ``n = tanh(W_in x + b_in + W_hn (r * h) + b_hn)``, as in Cho et al. (2014). With the
+        same weights these are two different functions.
     dtype : dtype, default np.float32
         ``np.float32`` or ``np.float64``; inputs must have it too.
     rng : None, int or np.random.Generator, default None

@@ -14,7 +14,7 @@ from torch.nn.functional import linear
 from torch.nn.utils.rnn import PackedSequence
 
 from gru_lib import _checks
-from gru_lib._torch_kernel import autocast_is_on, run_layer
+from gru_lib._torch_kernel import run_layer
 
 
 def gru_step(
@@ -597,10 +597,16 @@ def _require_tensor(name: str, tensor: Tensor, like: Tensor) -> None:
         return
     # autocast hands on tensors of 16 bits, which widen without loss
     widened = torch.promote_types(tensor.dtype, like.dtype) == like.dtype
-    if not (widened and tensor.is_floating_point() and autocast_is_on(like.device)):
+    if not (widened and tensor.is_floating_point() and _autocast_is_on(like.device.type)):
         raise TypeError(
             f"{name} has dtype {tensor.dtype}; expected {like.dtype}, the dtype of the parameters"
         )
+
+
+def _autocast_is_on(device_type: str) -> bool:
+    # some kinds of devices have no autocast, and asking for it there is an error
+    available = torch.amp.is_autocast_available(device_type)
+    return available and torch.is_autocast_enabled(device_type)
 
 
 def _require_state(name, state, like: Tensor, shape: tuple[int, ...], x: Tensor) -> None:

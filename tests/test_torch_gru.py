@@ -465,6 +465,23 @@ def test_only_gradients_that_are_needed_are_computed(kept, reset_after):
     assert all_products == steps + 4
 
 
+@pytest.mark.parametrize("batch_sizes", [[2] * 9, [5, 4, 4, 2, 1], [7], [0, 0]])
+def test_blocks_fit_into_the_cache_and_cover_all_steps(batch_sizes):
+    bytes_a_row = 3 * 10 * 4
+    most_rows = _torch_kernel._BLOCK_BYTES // bytes_a_row
+    assert most_rows > 1000
+    for rows_that_fit in (1, 4, 6, most_rows):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(_torch_kernel, "_BLOCK_BYTES", rows_that_fit * bytes_a_row)
+            blocks = _torch_kernel._blocks(batch_sizes, torch.empty(30, 10))
+        assert [size for _, sizes in blocks for size in sizes] == batch_sizes
+        end = 0
+        for rows, sizes in blocks:
+            assert (rows.start, rows.stop) == (end, end + sum(sizes))
+            assert sum(sizes) <= rows_that_fit or len(sizes) == 1
+            end = rows.stop
+
+
 def test_frozen_parameters_get_no_gradient():
     gru = GRU(2, 3, 2)
     for name, parameter in gru.named_parameters():
@@ -689,9 +706,10 @@ def test_16_bits_work_as_torchs_do(dtype):
         torch.testing.assert_close(mine.float(), other.float(), rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("reset_after", [True, False])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_autocast_computes_in_the_dtype_of_the_parameters(dtype):
-    gru = GRU(4, 8)
+def test_autocast_computes_in_the_dtype_of_the_parameters(dtype, reset_after):
+    gru = GRU(4, 8, reset_after=reset_after)
     x = torch.randn(5, 2, 4).to(dtype)
     expected = run_and_differentiate(gru, [x.float()], gru.parameters(), 0)
     with torch.autocast("cpu", torch.bfloat16):
