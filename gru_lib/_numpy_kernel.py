@@ -83,6 +83,7 @@ class Kernel:
         self.h[0] = h0
         from_input, from_state, bias_n = prepare(weights, self.merged_biases)
         from_input = from_input.swapaxes(1, 2)
+        from_state = np.ascontiguousarray(from_state.swapaxes(1, 2))
         bias_n = np.tile(bias_n, (batch, 1))
         inputs = self.inputs.reshape(steps * batch, self.input_size + 1)
         from_inputs = self.from_inputs.reshape(3, self.block * batch, self.hidden_size)
@@ -185,15 +186,13 @@ class ResetAfter(Kernel):
         products_rz, products_n, new = self.products[:2], self.products[2], self.scratch
         half, out = self.half, self.products
         one_sequence = len(new) == 1
-        by_gate = from_state.swapaxes(1, 2)
         if one_sequence:  # then one product does for all gates
-            out = out.reshape(1, -1)
-            by_gate = np.ascontiguousarray(from_state.reshape(-1, self.hidden_size).T)
+            out, from_state = out.reshape(1, -1), np.concatenate(from_state, axis=1)
         for (from_x_rz, from_x_n, rz, r, z, n, q, h, h_next), over in views:
             if one_sequence:
-                h.dot(by_gate, out)
+                h.dot(from_state, out)
             else:
-                matmul(h, by_gate, out)
+                matmul(h, from_state, out)
             add(products_rz, from_x_rz, rz)
             tanh(rz, rz)
             multiply(rz, half, rz)
@@ -259,7 +258,7 @@ class ResetBefore(Kernel):
 
     def _walk(self, views, from_state, bias_n) -> None:
         products_rz, products_n, new = self.products[:2], self.products[2], self.scratch
-        gates, candidate = from_state[:2].swapaxes(1, 2), from_state[2].T
+        gates, candidate = from_state[:2], from_state[2]
         for (from_x_rz, from_x_n, rz, r, z, n, q, h, h_next), over in views:
             matmul(h, gates, products_rz)
             add(products_rz, from_x_rz, rz)

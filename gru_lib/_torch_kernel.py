@@ -97,7 +97,7 @@ def _before(first: Tensor, steps: tuple[Tensor, ...], sizes: list[int]) -> list[
 
 def _forward(
     x, h0, weight_ih, weight_hh, bias_ih, bias_hh, batch_sizes, reset_after, keep=False
-) -> tuple[Tensor, tuple[Tensor, ...]]:
+) -> tuple[Tensor, list[Tensor]]:
     """Return the states, and, if told to keep it, what the backward pass needs.
 
     The gates of a block have the columns of r, of z, and a third part for the steps to fill: with
@@ -114,15 +114,16 @@ def _forward(
     run_steps = _steps_reset_after if reset_after else _steps_reset_before
     output = h0.new_empty(len(x), hidden_size)
     blocks = _blocks(batch_sizes, weight_hh)
-    if keep:
-        saved = _memory(output, len(x), 3 * hidden_size, hidden_size, hidden_size)
-    else:
+    saved = []
+    if not keep:
         (buffer,) = _memory(output, _most_rows(blocks), 3 * hidden_size)
     h = h0
     for rows, sizes in blocks:
         x_block, states = x[rows], output[rows]
         if keep:
-            gates, n, h_before = (part[rows] for part in saved)
+            parts = _memory(output, len(states), 3 * hidden_size, hidden_size, hidden_size)
+            gates, n, h_before = parts
+            saved += parts
         else:  # a candidate that nobody will ask for is overwritten by the state
             gates, n = buffer[: len(x_block)], states
         # first all that does not wait for the state
@@ -138,7 +139,7 @@ def _forward(
         h = states[-1]
         if keep:
             torch.cat(before, out=h_before)
-    return output, saved if keep else ()
+    return output, saved
 
 
 def _steps_reset_after(gates, n_steps, before, states, sizes, weight_hh, keep) -> None:
@@ -200,8 +201,9 @@ def _backward(
     most_rows = _most_rows(blocks)
     buffers = _memory(weight_hh, most_rows, hidden_size, 3 * hidden_size, hidden_size, hidden_size)
     ones = weight_hh.new_ones(most_rows)
-    for rows, sizes in reversed(blocks):
-        gates, n, h = (part[rows] for part in saved)
+    for index in reversed(range(len(blocks))):
+        rows, sizes = blocks[index]
+        gates, n, h = saved[3 * index : 3 * index + 3]
         d, d_gates, d_n, spare = (buffer[: len(n)] for buffer in buffers)
         d.copy_(d_output[rows])
         if d_h is not None:  # what the later block sends to the last step of this one

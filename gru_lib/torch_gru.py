@@ -316,8 +316,9 @@ class GRU(nn.Module):
 
     Attributes
     ----------
-    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0, weight_ih_l0_reverse, ... : Parameter
-        As in :class:`GRUCell`, for each layer and direction.
+    weight_ih_l0, weight_hh_l0, bias_ih_l0, bias_hh_l0 : torch.nn.Parameter
+        As in :class:`GRUCell`; so for each layer, with ``_reverse`` at the end for the second
+        direction.
 
     Raises
     ------
@@ -474,7 +475,7 @@ class GRU(nn.Module):
         return ("", "_reverse") if self.bidirectional else ("",)
 
     def _run_layers(self, rows, hx, batch_sizes: list[int]) -> tuple[Tensor, Tensor]:
-        """Run all layers on sequences that lie as rows, see :class:`_Rows`."""
+        """Run all layers on sequences that lie as rows, see ``_Rows``."""
         dtype = self.weight_hh_l0.dtype
         rows, hx = rows.to(dtype), hx.to(dtype)  # these differ only inside autocast
         layout = _Rows(batch_sizes, rows.device)
