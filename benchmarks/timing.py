@@ -20,7 +20,7 @@ def interleave(
     A busy neighbour slows one round of all of them, not all rounds of one. A turn is one call, or
     as many as fill five milliseconds, as in a training loop: a short call alone would be charged
     for bringing back into the cache what the function before it has driven out. Runs for about
-    ``seconds`` in all, at least five rounds and at most 1000, or exactly ``rounds`` rounds.
+    ``seconds`` in all and at least five rounds, or exactly ``rounds`` rounds.
 
     Returns
     -------
@@ -34,7 +34,7 @@ def interleave(
         calls[name] = max(1, math.ceil(SHORTEST_TURN / max(_seconds(function, 1), 1e-9)))
     if rounds is None:
         once = sum(calls[name] * _seconds(function, 1) for name, function in functions.items())
-        rounds = max(5, min(1000, round(seconds / once)))
+        rounds = max(5, round(seconds / once))
     times: dict[str, list[float]] = {name: [] for name in functions}
     gc.collect()
     gc.disable()  # a collection would hit whoever runs at that moment

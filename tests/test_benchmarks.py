@@ -18,19 +18,31 @@ def clock(monkeypatch):
 def test_functions_take_turns_and_the_warm_up_is_not_counted(clock):
     calls = []
 
-    def take(name, seconds):
+    def take(name, first, later):
+        clock[0] += first if name not in calls else later
         calls.append(name)
-        clock[0] += seconds
 
-    functions = {"slow": lambda: take("slow", 2.0), "fast": lambda: take("fast", 0.5)}
+    functions = {"slow": lambda: take("slow", 9.0, 2.0), "fast": lambda: take("fast", 9.0, 0.5)}
     times = timing.interleave(functions, rounds=3, warm_up=1)
-    assert calls == ["slow", "fast"] * 4
+    assert calls[-6:] == ["slow", "fast"] * 3
     assert times == {"slow": [2.0] * 3, "fast": [0.5] * 3}
     assert timing.ratio(times, "fast", "slow") == 0.25
 
 
-@pytest.mark.parametrize(("each", "rounds"), [(0.1, 20), (10.0, 5), (1e-6, 1000)])
-def test_rounds_fill_the_seconds_within_bounds(clock, each, rounds):
+def test_a_turn_of_a_short_call_lasts_five_milliseconds(clock):
+    calls = []
+
+    def short():
+        calls.append(clock[0])
+        clock[0] += 0.002
+
+    times = timing.interleave({"short": short}, rounds=4, warm_up=0)
+    assert len(calls) == 1 + 4 * 3  # one to see how long a call takes
+    assert times["short"] == pytest.approx([0.002] * 4)  # of one call, not of the turn
+
+
+@pytest.mark.parametrize(("each", "rounds"), [(0.1, 20), (10.0, 5), (1e-6, 400)])
+def test_rounds_fill_the_seconds_and_are_at_least_five(clock, each, rounds):
     def function():
         clock[0] += each
 

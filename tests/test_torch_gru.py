@@ -723,6 +723,18 @@ def test_autocast_computes_in_the_dtype_of_the_parameters(dtype, reset_after):
     assert_all_close(gradients, plain, atol=0)
 
 
+def test_only_autocast_lets_other_dtypes_in_and_only_narrower_ones():
+    gru = GRU(4, 8)
+    with pytest.raises(TypeError, match=r"^input has dtype torch.bfloat16; expected torch.float32"):
+        gru(torch.zeros(5, 4, dtype=torch.bfloat16))
+    with torch.autocast("cpu", torch.bfloat16):
+        for dtype in (F64, torch.int32):
+            with pytest.raises(TypeError, match=rf"^input has dtype {dtype}; expected torch.float"):
+                gru(torch.zeros(5, 4, dtype=dtype))
+    with pytest.raises(TypeError, match=r"^input has dtype torch.bfloat16; expected torch.float32"):
+        GRU(4, 8, device="meta")(torch.zeros(5, 4, dtype=torch.bfloat16, device="meta"))
+
+
 def test_it_runs_on_another_device_than_the_processor():
     """The meta device computes shapes only, and refuses to mix with the processor's tensors."""
     gru = GRU(2, 3, 2, bidirectional=True, device="meta")
