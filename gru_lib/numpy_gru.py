@@ -45,8 +45,10 @@ def gru_step(
     weight_hh: ArrayLike,
     bias_ih: ArrayLike,
     bias_hh: ArrayLike,
+    *,
+    reset_after: bool = True,
 ) -> np.ndarray:
-    """One step of a GRU, in PyTorch's convention (reset after the product, z keeps).
+    """One step of a GRU, written to be read.
 
     Parameters
     ----------
@@ -60,6 +62,9 @@ def gru_step(
         The same for the hidden state.
     bias_ih, bias_hh : array_like, shape (3 * hidden_size,)
         Two biases, as in ``torch.nn.GRUCell``.
+    reset_after : bool, default True
+        Whether the reset gate acts after the product of state and weights (PyTorch, cuDNN) or
+        before it (Cho et al., 2014). In both, an update gate near 1 keeps the state.
 
     Returns
     -------
@@ -73,8 +78,8 @@ def gru_step(
 
     Notes
     -----
-    Cho et al. (2014) introduced the unit; this is the form that cuDNN and PyTorch compute
-    (``torch.nn.GRUCell``), equal to it to rounding.
+    Cho et al. (2014) introduced the unit. With the reset after the product it is what cuDNN and
+    PyTorch compute (``torch.nn.GRUCell``), equal to it to rounding.
 
     Examples
     --------
@@ -93,7 +98,11 @@ def gru_step(
     state_r, state_z, state_n = np.split(h @ weight_hh.T + bias_hh, 3, axis=-1)
     r = sigmoid(input_r + state_r)  # reset gate: how much of the past the candidate sees
     z = sigmoid(input_z + state_z)  # update gate: how much of the old state is kept
-    n = np.tanh(input_n + r * state_n)  # candidate: what may be written
+    if reset_after:
+        past = r * state_n
+    else:
+        past = (r * h) @ weight_hh[2 * h.shape[-1] :].T + bias_hh[2 * h.shape[-1] :]
+    n = np.tanh(input_n + past)  # candidate: what may be written
     return (1 - z) * n + z * h
 
 

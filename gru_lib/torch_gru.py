@@ -66,6 +66,7 @@ def gru_step(
     --------
     With all parameters zero both gates are 1/2 and the candidate is 0: the state halves.
 
+    >>> from gru_lib.torch_gru import gru_step
     >>> import torch
     >>> gru_step(torch.zeros(1), torch.ones(1), torch.zeros(3, 1), torch.zeros(3, 1)).tolist()
     [0.5]
@@ -118,6 +119,7 @@ def gru_loop(
     --------
     The derivative of the last state by the first, and the derivative of that:
 
+    >>> from gru_lib.torch_gru import gru_loop
     >>> import torch
     >>> h0 = torch.ones(1, requires_grad=True)
     >>> weights = torch.zeros(3, 1), torch.ones(3, 1)
@@ -189,6 +191,7 @@ class GRUCell(nn.Module):
 
     Examples
     --------
+    >>> from gru_lib.torch_gru import GRUCell
     >>> import torch
     >>> cell = GRUCell(input_size=3, hidden_size=4)
     >>> cell(torch.zeros(2, 3)).shape
@@ -226,6 +229,7 @@ class GRUCell(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRUCell
         >>> cell = GRUCell(2, 4)
         >>> cell.reset_parameters()
         >>> bool((cell.weight_hh.abs() <= 0.5).all())
@@ -255,6 +259,7 @@ class GRUCell(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRUCell
         >>> import torch
         >>> GRUCell(3, 4)(torch.zeros(3), torch.zeros(4)).shape
         torch.Size([4])
@@ -273,6 +278,7 @@ class GRUCell(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRUCell
         >>> GRUCell(3, 4, bias=False)
         GRUCell(3, 4, bias=False)
         """
@@ -339,6 +345,7 @@ class GRU(nn.Module):
 
     Examples
     --------
+    >>> from gru_lib.torch_gru import GRU
     >>> import torch
     >>> gru = GRU(input_size=3, hidden_size=4, num_layers=2)
     >>> output, h_n = gru(torch.zeros(7, 5, 3))
@@ -388,6 +395,7 @@ class GRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRU
         >>> gru = GRU(2, 4)
         >>> gru.reset_parameters()
         >>> bool((gru.weight_hh_l0.abs() <= 0.5).all())
@@ -426,6 +434,7 @@ class GRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRU
         >>> import torch
         >>> gru = GRU(3, 4, batch_first=True, bidirectional=True)
         >>> output, h_n = gru(torch.zeros(5, 7, 3), torch.zeros(2, 5, 4))
@@ -508,6 +517,7 @@ class GRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRU
         >>> GRU(2, 3).flatten_parameters()
         """
 
@@ -516,6 +526,7 @@ class GRU(nn.Module):
 
         Examples
         --------
+        >>> from gru_lib.torch_gru import GRU
         >>> GRU(3, 4, num_layers=2, batch_first=True)
         GRU(3, 4, num_layers=2, batch_first=True)
         """

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gru_lib import numpy_gru
+from gru_lib import numpy_gru, torch_gru
 from gru_lib.interop import (
     GRUWeights,
     from_keras,
@@ -169,6 +169,20 @@ def test_the_librarys_gru_takes_the_options_and_the_state(reset_after, bidirecti
     gru = numpy_gru.GRU(**weights.options)
     gru.load_state_dict(weights.state)
     assert_same_run(gru(x, h0), weights, x, h0)
+    assert_same_weights(GRUWeights(gru.state_dict(), gru.reset_after), weights)
+
+
+@both_resets
+@both_ways
+@both_biases
+def test_the_librarys_torch_gru_takes_them_too(reset_after, bidirectional, bias):
+    weights = draw_weights(reset_after, num_layers=2, bias=bias, bidirectional=bidirectional)
+    x, h0 = draw_input(weights)
+    gru = torch_gru.GRU(**weights.options)
+    gru.load_state_dict({name: torch.from_numpy(a) for name, a in weights.state.items()})
+    with torch.no_grad():
+        output, h_n = gru(torch.from_numpy(x), torch.from_numpy(h0))
+    assert_same_run((output.numpy(), h_n.numpy()), weights, x, h0)
     assert_same_weights(GRUWeights(gru.state_dict(), gru.reset_after), weights)
 
 
