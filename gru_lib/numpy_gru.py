@@ -11,7 +11,8 @@ from gru_lib._checks import (
     require_positive_integer,
     require_shape,
 )
-from gru_lib._numpy_kernel import Kernel, ResetAfter, ResetBefore, StreamCell, Weights
+from gru_lib._numpy_kernel import Kernel, ResetAfter, ResetBefore, Weights
+from gru_lib._numpy_stream import StreamCell
 from gru_lib.numpy_nn import Module
 
 
