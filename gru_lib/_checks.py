@@ -1,6 +1,6 @@
 """Checks of arguments that several rooms share; each names what was given and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 
 import numpy as np
@@ -50,6 +50,15 @@ def require_shape(name: str, array: np.ndarray, shape: tuple[int, ...], why: str
         raise ValueError(f"{name} has shape {array.shape}; {why} expected {shape}")
 
 
+def require_names(whose: str, given: Iterable[str], expected: Iterable[str]) -> None:
+    """Raise an error unless the same names are given as are expected, in any order."""
+    given, expected = list(given), list(expected)
+    missing = [name for name in expected if name not in given]
+    unexpected = [name for name in given if name not in expected]
+    if missing or unexpected:
+        raise ValueError(f"{whose}: missing names: {missing}; unexpected names: {unexpected}")
+
+
 def gru_parameter_shapes(
     input_size: int, hidden_size: int, num_layers: int, bias: bool, bidirectional: bool
 ) -> dict[str, tuple[int, ...]]:
@@ -79,10 +88,7 @@ def load_arrays(parameters: Mapping[str, np.ndarray], mapping: Mapping[str, Arra
         If names are missing or not expected, a shape does not fit, or a value holds NaN or
         infinity.
     """
-    missing = [name for name in parameters if name not in mapping]
-    unexpected = [name for name in mapping if name not in parameters]
-    if missing or unexpected:
-        raise ValueError(f"missing names: {missing}; unexpected names: {unexpected}")
+    require_names("mapping", mapping, parameters)
     loaded = {}
     for name, parameter in parameters.items():
         value = np.asarray(mapping[name])

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_lib._checks import gru_parameter_shapes, require_shape
+from gru_lib._checks import gru_parameter_shapes, require_names, require_shape
 from gru_lib.interop._layout import (
     Direction,
     read_arrays,
@@ -85,10 +85,7 @@ class GRUWeights:
         shapes = gru_parameter_shapes(
             self.input_size, self.hidden_size, self.num_layers, self.bias, self.bidirectional
         )
-        missing = [name for name in shapes if name not in arrays]
-        unexpected = [name for name in arrays if name not in shapes]
-        if missing or unexpected:
-            raise ValueError(f"state: missing names: {missing}; unexpected names: {unexpected}")
+        require_names("state", arrays, shapes)
         why = f"for input_size={self.input_size} and hidden_size={self.hidden_size}"
         for name, shape in shapes.items():
             require_shape(name, arrays[name], shape, why)

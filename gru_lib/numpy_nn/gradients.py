@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_lib._checks import require_array, require_shape
+from gru_lib._checks import require_array, require_names, require_shape
 from gru_lib.numpy_nn._checks import require_finite, require_ndarray, require_number
 
 
@@ -150,10 +150,7 @@ def _require_movable(parameters: Mapping[str, np.ndarray]) -> None:
 def _copied_gradients(
     parameters: Mapping[str, np.ndarray], gradients: Mapping[str, ArrayLike]
 ) -> dict[str, np.ndarray]:
-    missing = [name for name in parameters if name not in gradients]
-    unexpected = [name for name in gradients if name not in parameters]
-    if missing or unexpected:
-        raise ValueError(f"gradients: missing names: {missing}; unexpected names: {unexpected}")
+    require_names("gradients", gradients, parameters)
     copies = {}
     for name, parameter in parameters.items():
         label = f"gradients[{name!r}]"
