@@ -16,6 +16,13 @@ def require_positive_integer(name: str, value: int) -> int:
     return int(value)
 
 
+def require_bool(name: str, value: bool) -> bool:
+    """Return the value as a bool, or raise an error that names it."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} is {value!r}; expected True or False")
+    return bool(value)
+
+
 def require_dropout(value: float) -> float:
     """Return the share of values to drop as a float, or raise an error that names it."""
     if isinstance(value, bool) or not isinstance(value, Real):
@@ -31,6 +38,17 @@ def require_float_dtype(dtype: np.dtype | type) -> np.dtype:
     if dtype not in (np.float32, np.float64):
         raise TypeError(f"dtype is {dtype}; expected float32 or float64")
     return dtype
+
+
+def require_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
+    """Return a source of random numbers: a new one, one from a seed, or the one given."""
+    if isinstance(rng, bool) or not (
+        rng is None or isinstance(rng, Integral | np.random.Generator)
+    ):
+        raise TypeError(f"rng is {rng!r}; expected None, an integer or np.random.Generator")
+    if isinstance(rng, Integral) and rng < 0:
+        raise ValueError(f"rng is {rng}; expected a seed of at least 0")
+    return np.random.default_rng(rng)
 
 
 def require_array(name: str, array: ArrayLike, dtype: np.dtype) -> np.ndarray:

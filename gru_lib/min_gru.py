@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import linear, logsigmoid, relu
 
-from gru_lib._checks import require_positive_integer
+from gru_lib._checks import require_bool, require_positive_integer
 
 #: The ways to run the recurrence that :class:`MinGRU` takes as ``scan``.
 SCANS = ("chunked", "doubling", "log", "loop")
@@ -479,7 +479,7 @@ class MinGRU(nn.Module):
     Raises
     ------
     TypeError
-        If a size is not a whole number.
+        If a size is not a whole number, or ``bias`` or ``batch_first`` not a bool.
     ValueError
         If a size is below 1, or ``candidate`` or ``scan`` is none of the allowed.
 
@@ -532,8 +532,8 @@ class MinGRU(nn.Module):
                 f'scan is "log" and candidate is {candidate!r}; only candidate="positive" has a '
                 "logarithm"
             )
-        self.bias = bias
-        self.batch_first = batch_first
+        self.bias = require_bool("bias", bias)
+        self.batch_first = require_bool("batch_first", batch_first)
         self.candidate = candidate
         self.scan = scan
         rows = 2 * self.hidden_size

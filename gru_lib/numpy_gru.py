@@ -6,8 +6,10 @@ from numpy.typing import ArrayLike, DTypeLike
 from gru_lib._checks import (
     gru_parameter_shapes,
     require_array,
+    require_bool,
     require_dropout,
     require_float_dtype,
+    require_generator,
     require_positive_integer,
     require_shape,
 )
@@ -218,9 +220,12 @@ class GRU(Module):
         self.num_layers = require_positive_integer("num_layers", num_layers)
         self.dropout = require_dropout(dropout)
         self.dtype = require_float_dtype(dtype)
-        self.bias, self.batch_first, self.bidirectional = bias, batch_first, bidirectional
-        self.reset_after, self.training = reset_after, True
-        self._rng = np.random.default_rng(rng)
+        self.bias = require_bool("bias", bias)
+        self.batch_first = require_bool("batch_first", batch_first)
+        self.bidirectional = require_bool("bidirectional", bidirectional)
+        self.reset_after = require_bool("reset_after", reset_after)
+        self.training = True
+        self._rng = require_generator(rng)
         shapes = gru_parameter_shapes(
             self.input_size, self.hidden_size, self.num_layers, bias, bidirectional
         )
@@ -377,7 +382,7 @@ class GRU(Module):
         >>> GRU(1, 2, num_layers=2, dropout=0.5).train().training
         True
         """
-        self.training = bool(mode)
+        self.training = require_bool("mode", mode)
         return self
 
     def eval(self) -> "GRU":

@@ -213,8 +213,8 @@ class GRUCell(nn.Module):
         super().__init__()
         self.input_size = _checks.require_positive_integer("input_size", input_size)
         self.hidden_size = _checks.require_positive_integer("hidden_size", hidden_size)
-        self.bias = _require_bool("bias", bias)
-        self.reset_after = _require_bool("reset_after", reset_after)
+        self.bias = _checks.require_bool("bias", bias)
+        self.reset_after = _checks.require_bool("reset_after", reset_after)
         rows = 3 * self.hidden_size
         shapes = {"weight_ih": (rows, self.input_size), "weight_hh": (rows, self.hidden_size)}
         for name, shape in shapes.items():
@@ -373,11 +373,11 @@ class GRU(nn.Module):
         self.input_size = _checks.require_positive_integer("input_size", input_size)
         self.hidden_size = _checks.require_positive_integer("hidden_size", hidden_size)
         self.num_layers = _checks.require_positive_integer("num_layers", num_layers)
-        self.bias = _require_bool("bias", bias)
-        self.batch_first = _require_bool("batch_first", batch_first)
+        self.bias = _checks.require_bool("bias", bias)
+        self.batch_first = _checks.require_bool("batch_first", batch_first)
         self.dropout = _checks.require_dropout(dropout)
-        self.bidirectional = _require_bool("bidirectional", bidirectional)
-        self.reset_after = _require_bool("reset_after", reset_after)
+        self.bidirectional = _checks.require_bool("bidirectional", bidirectional)
+        self.reset_after = _checks.require_bool("reset_after", reset_after)
         if self.dropout and self.num_layers == 1:
             warnings.warn(
                 f"dropout={dropout} acts between layers, and num_layers=1 has none between",
@@ -589,12 +589,6 @@ def _draw_parameters(module: nn.Module, hidden_size: int) -> None:
     bound = 1 / math.sqrt(hidden_size)
     for parameter in module.parameters():
         nn.init.uniform_(parameter, -bound, bound)
-
-
-def _require_bool(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"{name} is {value!r}; expected True or False")
-    return value
 
 
 def _require_tensor(name: str, tensor: Tensor, like: Tensor) -> None:

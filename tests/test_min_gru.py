@@ -672,6 +672,8 @@ def test_bad_arguments_of_a_scan_are_named(scan, name, value, error, message):
         ({"input_size": 2.0}, TypeError, "input_size is 2.0; expected a whole number"),
         ({"hidden_size": -1}, ValueError, "hidden_size is -1; expected at least 1"),
         ({"hidden_size": True}, TypeError, "hidden_size is True; expected a whole number"),
+        ({"bias": 1}, TypeError, "bias is 1; expected True or False"),
+        ({"batch_first": "no"}, TypeError, "batch_first is 'no'; expected True or False"),
         (
             {"scan": "fast"},
             ValueError,

@@ -744,6 +744,12 @@ def test_repr_says_what_is_not_the_default():
         ({"dropout": "0.1"}, TypeError, "dropout is '0.1'; expected a number"),
         ({"dtype": np.float16}, TypeError, "dtype is float16; expected float32 or float64"),
         ({"dtype": int}, TypeError, "dtype is int64; expected float32 or float64"),
+        ({"bias": 1}, TypeError, "bias is 1; expected True or False"),
+        ({"batch_first": "no"}, TypeError, "batch_first is 'no'; expected True or False"),
+        ({"bidirectional": 2}, TypeError, "bidirectional is 2; expected True or False"),
+        ({"reset_after": None}, TypeError, "reset_after is None; expected True or False"),
+        ({"rng": "0"}, TypeError, "rng is '0'; expected None, an integer or np.random.Generator"),
+        ({"rng": -1}, ValueError, "rng is -1; expected a seed of at least 0"),
     ],
 )
 def test_a_bad_size_is_named(arguments, error, message):

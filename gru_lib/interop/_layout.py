@@ -56,13 +56,6 @@ def _read_array(name: str, value: ArrayLike) -> np.ndarray:
     return np.array(value, order="C")
 
 
-def require_flag(name: str, value: bool) -> bool:
-    """Return the value as a bool, or raise an error that names it."""
-    if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} is {value!r}; expected True or False")
-    return bool(value)
-
-
 def require_rank(name: str, array: np.ndarray, expected: str) -> None:
     """Raise an error unless the array has the axes that the text lists and no empty one."""
     if array.ndim != expected.count(",") + 1 or array.size == 0:

@@ -6,11 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_lib._checks import require_shape
+from gru_lib._checks import require_bool, require_shape
 from gru_lib.interop._layout import (
     Direction,
     read_arrays,
-    require_flag,
     require_gru,
     require_rank,
     state_from_layers,
@@ -82,7 +81,7 @@ def from_keras(
     """
     if not layers:
         raise TypeError("from_keras needs at least one layer: from_keras(layer.get_weights())")
-    bidirectional = require_flag("bidirectional", bidirectional)
+    bidirectional = require_bool("bidirectional", bidirectional)
     read = [_read_layer(number, arrays, bidirectional) for number, arrays in enumerate(layers)]
     reset_after = _settle_reset_after(read, reset_after)
     state = state_from_layers([[_from_arrays(a) for a in directions] for directions in read])
@@ -214,7 +213,7 @@ def _require_bias(name: str, shape: tuple[int, ...], hidden_size: int) -> None:
 def _settle_reset_after(layers: list[list[_KerasArrays]], reset_after: bool | None) -> bool:
     """What is given must agree with what the shapes of the biases tell."""
     if reset_after is not None:
-        reset_after = require_flag("reset_after", reset_after)
+        reset_after = require_bool("reset_after", reset_after)
     source = "given"
     for number, directions in enumerate(layers):
         for arrays in directions:

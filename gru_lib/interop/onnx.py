@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_lib._checks import require_shape
+from gru_lib._checks import require_bool, require_shape
 from gru_lib.interop._layout import (
     Direction,
     read_arrays,
-    require_flag,
     require_gru,
     require_rank,
     state_from_layers,
@@ -161,8 +160,8 @@ def to_onnx_model(
     ['Split', 'GRU', 'Transpose', 'Reshape', 'Concat', 'Identity']
     """
     layers = to_onnx(weights)
-    batch_first = require_flag("batch_first", batch_first)
-    lengths = require_flag("lengths", lengths)
+    batch_first = require_bool("batch_first", batch_first)
+    lengths = require_bool("lengths", lengths)
     dtype = weights.state["weight_ih_l0"].dtype
     if dtype != np.float32:
         raise TypeError(

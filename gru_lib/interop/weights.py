@@ -5,11 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gru_lib._checks import gru_parameter_shapes, require_names, require_shape
+from gru_lib._checks import gru_parameter_shapes, require_bool, require_names, require_shape
 from gru_lib.interop._layout import (
     Direction,
     read_arrays,
-    require_flag,
     require_gru,
     require_rank,
 )
@@ -70,7 +69,7 @@ class GRUWeights:
     def __init__(self, state: Mapping[str, ArrayLike], reset_after: bool) -> None:
         if not isinstance(state, Mapping):
             raise TypeError(f"state is a {type(state).__name__}; expected a mapping, a state_dict")
-        self.reset_after = require_flag("reset_after", reset_after)
+        self.reset_after = require_bool("reset_after", reset_after)
         _require_first_layer(state)
         arrays = read_arrays(state)
         self.input_size, self.hidden_size = _sizes(arrays)

@@ -1,20 +1,10 @@
 """Checks of arguments that only this room makes."""
 
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike
-
-
-def require_generator(rng: int | np.random.Generator | None) -> np.random.Generator:
-    if isinstance(rng, bool) or not (
-        rng is None or isinstance(rng, Integral | np.random.Generator)
-    ):
-        raise TypeError(f"rng is {rng!r}; expected None, an integer or np.random.Generator")
-    if isinstance(rng, Integral) and rng < 0:
-        raise ValueError(f"rng is {rng}; expected a seed of at least 0")
-    return np.random.default_rng(rng)
 
 
 def require_number(

@@ -7,11 +7,13 @@ from numpy.typing import ArrayLike
 
 from gru_lib._checks import (
     require_array,
+    require_bool,
     require_float_dtype,
+    require_generator,
     require_positive_integer,
     require_shape,
 )
-from gru_lib.numpy_nn._checks import require_generator, require_indices_below, require_integer_array
+from gru_lib.numpy_nn._checks import require_indices_below, require_integer_array
 from gru_lib.numpy_nn.module import Module
 
 
@@ -67,8 +69,7 @@ class Linear(Module):
     ) -> None:
         self.in_features = require_positive_integer("in_features", in_features)
         self.out_features = require_positive_integer("out_features", out_features)
-        if not isinstance(bias, bool):
-            raise TypeError(f"bias is {bias!r}; expected True or False")
+        bias = require_bool("bias", bias)
         dtype, rng = require_float_dtype(dtype), require_generator(rng)
         bound = 1 / math.sqrt(self.in_features)
         shapes = {"weight": (self.out_features, self.in_features)}
