@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable
 
-SHORTEST_TURN = 0.005  # seconds
+SHORTEST_TURN = 0.03  # seconds
 
 
 def interleave(
@@ -18,7 +18,7 @@ def interleave(
     """Time functions in turn, round after round, so that all meet the same machine.
 
     A busy neighbour slows one round of all of them, not all rounds of one. A turn is one call, or
-    as many as fill five milliseconds, as in a training loop: a short call alone would be charged
+    as many as fill thirty milliseconds, as in a training loop: a short call alone would be charged
     for bringing back into the cache what the function before it has driven out. Runs for about
     ``seconds`` in all and at least five rounds, or exactly ``rounds`` rounds.
 
