@@ -1004,8 +1004,18 @@ def test_the_seconds_before_a_stop_count(tmp_path):
     assert 0 < before < history.seconds[0]
 
 
+@pytest.fixture
+def one_thread():
+    """Compute on one thread, as the killed processes do: two would round differently."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forked processes")
 @pytest.mark.parametrize(("name", "kills"), [("one-cycle", 4), ("early-stopping", 6)])
+@pytest.mark.usefixtures("one_thread")
 def test_a_run_killed_again_and_again_ends_as_if_it_had_not_been(tmp_path, name, kills):
     path = tmp_path / "run.safetensors"
     script = ROOT / "tests" / "training_run.py"

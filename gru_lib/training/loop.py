@@ -103,8 +103,9 @@ def fit(
     random numbers, and batches already done in the epoch are skipped. The order of batches is a
     function of the seed and the epoch; batches that draw from PyTorch's random numbers obey it
     by themselves. What a loss carries from batch to batch (the hidden state in truncated
-    backpropagation) is stored if the loss has ``state_dict`` and ``load_state_dict``. On a GPU
-    the same bits take deterministic kernels as well: see
+    backpropagation) is stored if the loss has ``state_dict`` and ``load_state_dict``. The same
+    bits take the same number of threads (``torch.set_num_threads``), because another number adds
+    in another order; on a GPU they take deterministic kernels as well: see
     ``torch.use_deterministic_algorithms``.
 
     Clipping by the norm: Pascanu, Mikolov and Bengio (2013), algorithm 1.
