@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from statistics import geometric_mean
 
 import numpy as np
 import onnxruntime
@@ -93,9 +94,11 @@ def torch_forward(module: nn.Module, x: np.ndarray) -> Callable[[], object]:
     return run
 
 
-def torch_both(module: nn.Module, x: np.ndarray, d_output: np.ndarray) -> Callable[[], object]:
-    """A forward and a backward pass, with gradients by the input and all parameters."""
-    tensor = torch.from_numpy(x.copy()).requires_grad_()
+def torch_both(
+    module: nn.Module, x: np.ndarray, d_output: np.ndarray, by_input: bool = True
+) -> Callable[[], object]:
+    """A forward and a backward pass, with gradients by all parameters and, if asked, the input."""
+    tensor = torch.from_numpy(x.copy()).requires_grad_(by_input)
     d_output = torch.from_numpy(d_output)
 
     def run() -> None:
@@ -143,10 +146,6 @@ def stream_runs(input_size: int, hidden_size: int) -> dict[str, Callable[[], obj
         "NumPy": run_stream,
         "onnxruntime": run_onnx,
     }
-
-
-def geometric_mean(values: list[float]) -> float:
-    return float(np.exp(np.mean(np.log(values))))
 
 
 def print_gru_table(

@@ -2,9 +2,12 @@
 
 import re
 
+import numpy as np
 import pytest
+import torch
 
-from benchmarks import gru_speed, timing
+from benchmarks import gru_speed, min_gru_speed, timing
+from gru_lib.min_gru import SCANS
 
 
 @pytest.fixture
@@ -95,3 +98,54 @@ def test_the_stream_table_compares_one_step(capsys):
     assert "torch.nn.GRUCell" in title
     assert header.split()[-1] == "no_grad"
     assert re.fullmatch(r"2, 4( +\d+\.\d\d){4}", row)
+
+
+def test_the_gradient_by_the_input_is_taken_where_it_is_asked_for():
+    x = np.ones((3, 2, 4), np.float32)
+    for by_input in (True, False):
+        gru = torch.nn.GRU(4, 4)
+        seen = []
+        gru.register_forward_hook(lambda _, inputs, __, seen=seen: seen.append(inputs[0]))
+        gru_speed.torch_both(gru, x, x, by_input)()
+        assert (seen[0].grad is not None) is by_input
+        assert all(parameter.grad.abs().sum() > 0 for parameter in gru.parameters())
+
+
+def test_the_tables_of_min_gru_have_a_row_a_shape_and_a_row_a_scan(capsys):
+    min_gru_speed.print_speed_table([(3, 2), (4, 1)], seconds=0.01)
+    rows = capsys.readouterr().out.splitlines()[-2:]
+    assert [row.split("  ")[0] for row in rows] == ["3, 2", "4, 1"]
+    assert all(re.fullmatch(r"\d, \d +\d+\.\d( +\d+\.\d\d){4}", row) for row in rows)
+
+
+def test_growth_is_in_the_time_of_a_step(clock, monkeypatch, capsys):
+    def quadratic(name, steps, batch):
+        def run():
+            clock[0] += 0.001 * steps**2
+
+        return run
+
+    monkeypatch.setattr(min_gru_speed, "both_run", quadratic)
+    min_gru_speed.print_growth_table([10, 20, 50], rounds=1)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()[-5:]]
+    expected = ["10000.0", "1.00", "2.00", "5.00"]  # microseconds a step at 10 steps, then ratios
+    assert rows == [[name, *expected] for name in ("torch.nn.GRU", *SCANS)]
+
+
+def test_what_a_scan_keeps_grows_with_the_length_only_where_it_doubles():
+    kept = {
+        name: [min_gru_speed.kept_numbers(name, steps, batch=2) for steps in (256, 512)]
+        for name in min_gru_speed.NAMES
+    }
+    short, long = kept.pop("doubling")
+    assert long - short == pytest.approx(2, abs=0.1)  # one round more, two arrays each
+    for name, (short, long) in kept.items():
+        assert short == pytest.approx(long, rel=0.02), name
+
+
+def test_the_memory_table_says_how_much_is_kept(capsys):
+    min_gru_speed.print_memory_table([256])
+    rows = dict(line.split() for line in capsys.readouterr().out.splitlines()[-5:])
+    assert rows == {
+        name: f"{min_gru_speed.kept_numbers(name, 256, 8):.1f}" for name in min_gru_speed.NAMES
+    }
