@@ -39,6 +39,7 @@ def loaded_after(code):
         ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.article", {"torch", "numpy", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.exercises", {"torch", "matplotlib", "IPython", "babel"}),
         (
             "import gru_lib.exercises; assert gru_lib.exercises.registry()",

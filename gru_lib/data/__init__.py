@@ -1,5 +1,5 @@
 """Data for the chapters, one module a domain; nothing here needs a download.
 
 ``synthetic`` makes sequences whose truth is known; ``text`` holds real text that ships
-inside installed packages.
+inside installed packages; ``article`` holds what the article prints that can be run.
 """

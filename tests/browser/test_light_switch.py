@@ -6,7 +6,7 @@ import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from gru_lib.exercises.background import one_unit_gru, running_parity
+from gru_lib.exercises.background.sequences import one_unit_gru, running_parity
 from gru_lib.numpy_gru import gru_step
 
 STEPS = 24

@@ -1,8 +1,4 @@
-"""Exercises of the part "Background".
-
-Learners read the functions in this module as solutions: each ``reference`` is written to be
-read, and stands in the notebook word for word.
-"""
+"""Exercises of chapter 01, `sequences`."""
 
 import numpy as np
 
