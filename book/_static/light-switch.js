@@ -5,6 +5,8 @@
 (() => {
   "use strict";
 
+  const { sigmoid, wordsOf, fill, make } = window.figureTools;
+
   // Every word a reader sees or hears. A language is added here and nowhere else.
   const WORDS = {
     en: {
@@ -56,8 +58,6 @@
 
   // --- the arithmetic -----------------------------------------------------------------------
 
-  const sigmoid = (a) => 0.5 * (1 + Math.tanh(0.5 * a)); // no overflow, as in gru_lib
-
   /** One step of the one-unit GRU, in PyTorch's convention (z keeps). */
   function gruStep(x, h) {
     const input = WEIGHTS.weight_ih.map((row, i) => row[0] * x + WEIGHTS.bias_ih[i]);
@@ -94,19 +94,7 @@
 
   // --- the page -----------------------------------------------------------------------------
 
-  const words = WORDS[document.documentElement.lang] || WORDS.en;
-  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
-
-  function make(tag, attributes = {}, ...children) {
-    const drawn = ["svg", "rect", "path"].includes(tag);
-    const element = drawn
-      ? document.createElementNS("http://www.w3.org/2000/svg", tag)
-      : document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    element.append(...children);
-    return element;
-  }
-
+  const words = wordsOf(WORDS);
   const button = (text) => make("button", { type: "button", class: "ls-button" }, text);
 
   function makeControls() {

@@ -50,3 +50,136 @@ def parity(
         raise ValueError(f"ones is {ones}; expected probabilities, 0 to 1")
     bits = (rng.random((count, length)) < ones.reshape(-1, 1)).astype(np.int64)
     return bits, bits.cumsum(axis=1) % 2
+
+
+#: What the inner nodes of a Boolean expression may be.
+OPERATORS = ("and", "or", "xor")
+
+
+def boolean_expressions(count: int, depth: int, rng: np.random.Generator) -> list[tuple]:
+    """Random nested Boolean expressions of one depth, half of them true.
+
+    An expression is a tree: a leaf is ``"T"`` or ``"F"``, an inner node is
+    ``(operator, left, right)``. At every inner node one side, drawn at random, has the full depth
+    that is left, the other side any smaller depth.
+
+    Parameters
+    ----------
+    count : int
+        How many expressions, at least 1; of an odd number one more is true.
+    depth : int
+        Operators on the longest way from the root to a leaf, at least 1.
+    rng : np.random.Generator
+        Source of the expressions; the same state gives the same ones.
+
+    Returns
+    -------
+    list of tuple
+        Expressions in random order.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` or ``depth`` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.data.synthetic import boolean_expressions, tokens_of, truth_of
+    >>> (one, other) = boolean_expressions(2, 2, np.random.default_rng(0))
+    >>> " ".join(tokens_of(one)), truth_of(one)
+    ('( ( T and T ) and F )', False)
+    >>> " ".join(tokens_of(other)), truth_of(other)
+    ('( ( T or T ) or ( T xor F ) )', True)
+    """
+    for name, value in (("count", count), ("depth", depth)):
+        if value < 1:
+            raise ValueError(f"{name} is {value}; expected 1 or more")
+    wanted = {True: count - count // 2, False: count // 2}
+    found = []
+    while len(found) < count:
+        expression = _draw_expression(depth, rng)
+        truth = truth_of(expression)
+        if wanted[truth]:
+            wanted[truth] -= 1
+            found.append(expression)
+    return [found[place] for place in rng.permutation(count)]
+
+
+def _draw_expression(depth: int, rng: np.random.Generator) -> tuple | str:
+    if depth == 0:
+        return "FT"[rng.integers(2)]
+    sides = [_draw_expression(depth - 1, rng), _draw_expression(int(rng.integers(depth)), rng)]
+    first = rng.integers(2)
+    return (OPERATORS[rng.integers(len(OPERATORS))], sides[first], sides[1 - first])
+
+
+def truth_of(expression: tuple | str) -> bool:
+    """Whether a Boolean expression is true.
+
+    Parameters
+    ----------
+    expression : tuple or str
+        As ``boolean_expressions`` makes them.
+
+    Returns
+    -------
+    bool
+
+    Raises
+    ------
+    ValueError
+        If it is no such expression.
+
+    Examples
+    --------
+    >>> from gru_lib.data.synthetic import truth_of
+    >>> truth_of(("xor", "T", ("and", "T", "F")))
+    True
+    """
+    if isinstance(expression, str):
+        if expression not in ("T", "F"):
+            raise ValueError(f"expression has the leaf {expression!r}; expected 'T' or 'F'")
+        return expression == "T"
+    operator, left, right = _parts_of(expression)
+    one, other = truth_of(left), truth_of(right)
+    return {"and": one and other, "or": one or other, "xor": one != other}[operator]
+
+
+def tokens_of(expression: tuple | str) -> list[str]:
+    """A Boolean expression as it is written: its tokens from left to right, fully bracketed.
+
+    Parameters
+    ----------
+    expression : tuple or str
+        As ``boolean_expressions`` makes them.
+
+    Returns
+    -------
+    list of str
+        ``"T"``, ``"F"``, the operators, ``"("`` and ``")"``.
+
+    Raises
+    ------
+    ValueError
+        If it is no such expression.
+
+    Examples
+    --------
+    >>> from gru_lib.data.synthetic import tokens_of
+    >>> " ".join(tokens_of(("and", "T", ("or", "F", "T"))))
+    '( T and ( F or T ) )'
+    """
+    if isinstance(expression, str):
+        return [expression]
+    operator, left, right = _parts_of(expression)
+    return ["(", *tokens_of(left), operator, *tokens_of(right), ")"]
+
+
+def _parts_of(expression: tuple) -> tuple:
+    if len(expression) != 3 or expression[0] not in OPERATORS:
+        raise ValueError(
+            f"expression is {expression!r}; expected 'T', 'F' or (operator, left, right) with an "
+            f"operator of {OPERATORS}"
+        )
+    return expression

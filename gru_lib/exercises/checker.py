@@ -228,12 +228,21 @@ def _alike(exercise: Exercise, one: _Outcome, other: _Outcome) -> bool:
 def _unchanged(used: tuple, original: tuple) -> bool:
     try:
         return all(
-            np.array_equal(after, before) if isinstance(before, np.ndarray) else after == before
+            _same(after, before)
             for after, before in zip(used, original, strict=True)
-            if isinstance(before, np.ndarray | list | dict | set)
+            if isinstance(before, np.ndarray | list | tuple | dict | set)
         )
     except Exception:  # something was put in that cannot even be compared
         return False
+
+
+def _same(after: Any, before: Any) -> bool:
+    """Equal, arrays inside lists included."""
+    if isinstance(before, np.ndarray):
+        return np.array_equal(after, before)
+    if isinstance(before, list | tuple) and isinstance(after, type(before)):
+        return len(after) == len(before) and all(map(_same, after, before))
+    return bool(after == before)
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def progress(chapter: str) -> None:
     --------
     >>> from gru_lib.exercises import progress
     >>> progress("poetry")  # doctest: +ELLIPSIS
-    No chapter 'poetry' has exercises. There are: sequences...
+    No chapter 'poetry' has exercises. There are: ...
     """
     names = [name for name, exercise in registry().items() if exercise.chapter == chapter]
     if not names:

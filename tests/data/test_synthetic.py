@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gru_lib.data.synthetic import parity
+from gru_lib.data.synthetic import boolean_expressions, parity, tokens_of, truth_of
 
 
 @settings(max_examples=100, deadline=None)
@@ -78,3 +78,55 @@ def test_parity_takes_one_rate_of_ones_for_each_sequence():
 def test_parity_refuses_what_is_no_rate(ones, message):
     with pytest.raises(ValueError, match=message):
         parity(3, 5, np.random.default_rng(0), ones)
+
+
+# --- Boolean expressions ----------------------------------------------------------------------
+
+
+def height(expression):
+    return 0 if isinstance(expression, str) else 1 + max(map(height, expression[1:]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(0, 2**32 - 1))
+def test_expressions_have_their_depth_and_python_agrees_on_their_truth(count, depth, seed):
+    expressions = boolean_expressions(count, depth, np.random.default_rng(seed))
+    assert len(expressions) == count
+    words = {"T": "True", "F": "False", "xor": "^", "and": "&", "or": "|"}
+    for expression in expressions:
+        assert height(expression) == depth
+        written = " ".join(words.get(token, token) for token in tokens_of(expression))
+        assert truth_of(expression) == eval(written)
+    true = sum(map(truth_of, expressions))
+    assert true == count - count // 2
+
+
+def test_expressions_are_reproducible_and_differ():
+    first = boolean_expressions(20, 4, np.random.default_rng(3))
+    assert first == boolean_expressions(20, 4, np.random.default_rng(3))
+    assert first != boolean_expressions(20, 4, np.random.default_rng(4))
+    assert len({str(expression) for expression in first}) > 15
+
+
+def test_true_and_false_are_mixed():
+    truths = [truth_of(e) for e in boolean_expressions(200, 3, np.random.default_rng(0))]
+    assert 30 < sum(truths[:100]) < 70
+
+
+@pytest.mark.parametrize(("name", "arguments"), [("count", (0, 2)), ("depth", (2, 0))])
+def test_expressions_of_impossible_size(name, arguments):
+    with pytest.raises(ValueError, match=f"{name} is 0; expected 1 or more"):
+        boolean_expressions(*arguments, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("use", [truth_of, tokens_of])
+def test_what_is_no_expression(use):
+    with pytest.raises(ValueError, match="expected 'T', 'F' or"):
+        use(("nand", "T", "F"))
+    with pytest.raises(ValueError, match="expected 'T', 'F' or"):
+        use(("and", "T"))
+
+
+def test_a_leaf_that_is_none():
+    with pytest.raises(ValueError, match="leaf 'yes'; expected 'T' or 'F'"):
+        truth_of(("and", "T", "yes"))

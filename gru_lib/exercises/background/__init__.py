@@ -4,6 +4,16 @@ Learners read the functions in these modules as solutions: each ``reference`` is
 read, and stands in the notebook word for word.
 """
 
-from gru_lib.exercises.background import sequences
+from gru_lib.exercises.background import (
+    gates,
+    recurrent_and_recursive,
+    sequences,
+    vanishing_gradients,
+)
 
-EXERCISES = (*sequences.EXERCISES,)
+EXERCISES = (
+    *sequences.EXERCISES,
+    *recurrent_and_recursive.EXERCISES,
+    *vanishing_gradients.EXERCISES,
+    *gates.EXERCISES,
+)

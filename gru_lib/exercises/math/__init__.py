@@ -4,4 +4,11 @@ Learners read the functions in these modules as solutions: each ``reference`` is
 read, and stands in the notebook word for word.
 """
 
-EXERCISES = ()
+from gru_lib.exercises.math import bptt, conventions, cost, one_step
+
+EXERCISES = (
+    *one_step.EXERCISES,
+    *conventions.EXERCISES,
+    *bptt.EXERCISES,
+    *cost.EXERCISES,
+)
