@@ -241,12 +241,12 @@ def test_the_path_keeps_forty_steps_and_rescales(figure):
 
 def test_a_sentence_says_what_happens(figure):
     figure.press("z → 1")
-    figure.wait_for("Unit 1 keeps 100\u00a0% of 0.500 and takes 0\u00a0% of")
+    figure.wait_for("Unit 1 keeps 100 % of 0.500 and takes 0 % of")
     assert figure.all(".ge-said")[0].get_attribute("aria-live") == "polite"
     figure.choose(update="replaces")
-    figure.wait_for("Unit 1 keeps 0\u00a0% of 0.500 and takes 100\u00a0% of")
+    figure.wait_for("Unit 1 keeps 0 % of 0.500 and takes 100 % of")
     figure.choose(cell="article")
-    figure.wait_for("and adds 100\u00a0% of")
+    figure.wait_for("and adds 100 % of")
 
 
 def test_every_control_is_reached_by_tab_and_has_a_name(figure):
