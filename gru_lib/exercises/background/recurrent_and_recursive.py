@@ -156,7 +156,7 @@ def left_chain(leaves):
 def _written(tree):
     if isinstance(tree, tuple | list):
         if len(tree) != 2:
-            raise AnswerError(f"It has a node with {len(tree)} children; expected pairs.")
+            raise AnswerError(f"It has a node of {len(tree)} parts; expected pairs (left, right).")
         return f"({_written(tree[0])} {_written(tree[1])})"
     return str(tree)
 
