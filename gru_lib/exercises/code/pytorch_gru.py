@@ -134,15 +134,15 @@ GRU_SHAPES = Exercise(
 
 
 def last_states(h_n):
-    """The last layer's two last states side by side: shape (batch, 2 * hidden_size)."""
+    """Last layer, both last states side by side: (batch, 2 * hidden_size)."""
     import torch
 
-    forward, backward = h_n[-2], h_n[-1]  # the last layer's two directions come last
+    forward, backward = h_n[-2], h_n[-1]  # the last layer's two come last
     return torch.cat([forward, backward], dim=1)
 
 
 def _last_states_mixed(h_n):
-    """The last layer's two last states side by side: shape (batch, 2 * hidden_size)."""
+    """Last layer, both last states side by side: (batch, 2 * hidden_size)."""
     h_n = h_n[-2:]  # the last layer, shape (2, batch, hidden_size)
     return h_n.reshape(h_n.shape[1], -1)
 
@@ -223,7 +223,7 @@ LAST_STATES = Exercise(
 
 
 def true_last_states(gru, x, lengths):
-    """Last state of each sequence, (batch, hidden); x (length, batch, inputs) padded left."""
+    """Last states (batch, hidden) for x (length, batch, inputs), padded left."""
     from torch.nn.utils.rnn import pack_sequence
 
     sequences = [x[len(x) - length :, i] for i, length in enumerate(lengths)]
@@ -232,7 +232,7 @@ def true_last_states(gru, x, lengths):
 
 
 def _last_states_after_left_padding(gru, x, lengths):
-    """Last state of each sequence, (batch, hidden); x (length, batch, inputs) padded left."""
+    """Last states (batch, hidden) for x (length, batch, inputs), padded left."""
     _, h_n = gru(x)  # all sequences end at the last step, so this must be right ...
     return h_n[-1]
 
@@ -331,7 +331,7 @@ LEFT_PADDING = Exercise(
 
 
 def read_in_chunks(gru, x, size):
-    """Output for all of x (length, batch, inputs), read in chunks; no gradient crosses over."""
+    """Output for all of x, read in chunks of size steps; no gradient crosses."""
     import torch
 
     state, outputs = None, []
@@ -455,7 +455,7 @@ CHUNKS = Exercise(
 
 
 def lstm_cell(x, h, c, weight, bias):
-    """New h and c, each (batch, H); weight (4 H, H + D) holds input, forget, cell, output."""
+    """New h and c (batch, H); weight (4 H, H + D): input, forget, cell, output."""
     import torch
 
     joined = torch.cat([h, x], dim=1)  # side by side: (batch, H + D)
@@ -467,7 +467,7 @@ def lstm_cell(x, h, c, weight, bias):
 
 
 def _lstm_cell_stacked(x, h, c, weight, bias):
-    """New h and c, each (batch, H); weight (4 H, H + D) holds input, forget, cell, output."""
+    """New h and c (batch, H); weight (4 H, H + D): input, forget, cell, output."""
     import torch
 
     joined = torch.stack([h, x], dim=1)
@@ -573,17 +573,17 @@ LSTM_CELL = Exercise(
 
 
 def attention_weights(state, previous_word, encoder_states, lengths, matrix):
-    """Weights (batch, length) of encoder_states (length, batch, H), from state (batch, H)."""
+    """Weights (batch, length) of encoder_states (length, batch, H)."""
     import torch
 
-    scores = torch.einsum("bh,tbh->bt", state, encoder_states)  # one dot product a step
-    steps = torch.arange(len(encoder_states))
-    scores = scores.masked_fill(steps >= lengths[:, None], -torch.inf)  # no look at padding
+    scores = torch.einsum("bh,tbh->bt", state, encoder_states)  # dot products
+    is_padding = torch.arange(len(encoder_states)) >= lengths[:, None]
+    scores = scores.masked_fill(is_padding, -torch.inf)  # no look at padding
     return scores.softmax(dim=1)
 
 
 def _attention_blind(state, previous_word, encoder_states, lengths, matrix):
-    """Weights (batch, length) of encoder_states (length, batch, H), from state (batch, H)."""
+    """Weights (batch, length) of encoder_states (length, batch, H)."""
     import torch
 
     # matrix: (H + E, longest source allowed)
@@ -663,8 +663,8 @@ ATTENTION = Exercise(
         WrongAnswer(
             "no mask",
             _attention_no_mask,
-            "Padding gets a share as well: every score has one. Set the scores from step lengths[i] "
-            "on to minus infinity before the softmax.",
+            "Padding gets a share as well: every score has one. Set the scores from step "
+            "lengths[i] on to minus infinity before the softmax.",
         ),
         WrongAnswer(
             "softmax over the batch",
@@ -687,8 +687,8 @@ ATTENTION = Exercise(
     hints=(
         "The score of a step is the dot product of state[i] with encoder_states[t, i].",
         "torch.einsum('bh,tbh->bt', state, encoder_states) gives all of them.",
-        "Before the softmax: scores.masked_fill(steps >= lengths[:, None], -torch.inf). Two "
-        "arguments are left over.",
+        "Before the softmax: scores.masked_fill(is_padding, -torch.inf), where is_padding is "
+        "torch.arange(len(encoder_states)) >= lengths[:, None]. Two arguments are left over.",
     ),
     broken="blind",
     run=_with_tensors,
