@@ -159,6 +159,10 @@ def _last_states_exchanged(h_n):
     return torch.cat([h_n[-1], h_n[-2]], dim=1)
 
 
+def _last_states_of_all_layers(h_n):
+    return h_n.transpose(0, 1).reshape(h_n.shape[1], -1)
+
+
 def _last_states_below_each_other(h_n):
     import torch
 
@@ -192,6 +196,12 @@ LAST_STATES = Exercise(
             _last_states_of_first_layer,
             "With more than one layer these are the first layer's. Layers lie from the bottom up, "
             "so count from the end.",
+        ),
+        WrongAnswer(
+            "all layers",
+            _last_states_of_all_layers,
+            "No samples are mixed any more, but these are the states of all layers. Only the last "
+            "layer's two are asked for.",
         ),
         WrongAnswer(
             "directions exchanged",
@@ -394,6 +404,8 @@ def _run_chunks(answer, case):
     sizes, seed, x, size = case
     inputs = torch.from_numpy(x).requires_grad_()
     output = answer(_make_gru(sizes, seed), inputs, size)
+    if isinstance(output, tuple):
+        raise AnswerError("It returned a tuple; expected the output alone, one tensor.")
     if not isinstance(output, torch.Tensor):
         return output
     if output.shape != (*x.shape[:2], sizes[1]):
@@ -622,6 +634,14 @@ def _attention_mask_zero(state, previous_word, encoder_states, lengths, matrix):
     return _scores(state, encoder_states, lengths, 0.0).softmax(dim=1)
 
 
+def _attention_scaled(state, previous_word, encoder_states, lengths, matrix):
+    import torch
+
+    return _scores(state / state.shape[1] ** 0.5, encoder_states, lengths, -torch.inf).softmax(
+        dim=1
+    )
+
+
 def _attention_masked_late(state, previous_word, encoder_states, lengths, matrix):
     import torch
 
@@ -676,6 +696,12 @@ ATTENTION = Exercise(
             "masked with 0",
             _attention_mask_zero,
             "A score of 0 is no weight of 0: exp(0) is 1. Fill with minus infinity.",
+        ),
+        WrongAnswer(
+            "scaled by the square root of the size",
+            _attention_scaled,
+            "It sees, and it masks. The division by the square root of the size belongs to the "
+            "transformer's attention; here the plain dot product is asked for.",
         ),
         WrongAnswer(
             "masked after the softmax",
