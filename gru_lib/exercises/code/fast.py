@@ -338,7 +338,7 @@ AMDAHL = Exercise(
 
 def time_ratio(mine, other):
     """How many times as long mine takes; times of rounds in turn, the first a warm-up."""
-    return np.median(np.divide(mine[1:], other[1:]))  # divided within each round
+    return np.median(mine[1:] / other[1:])  # divided within each round
 
 
 def _best_against_mean(mine, other):
@@ -352,7 +352,7 @@ def _timed_cases(rng):
         busy = 1 + 3 * rng.random(9) ** 4  # what the neighbours do hits both of a round
         mine, other = (busy * rng.uniform(1, 1.3, size=9) * scale for scale in (2.0, 3.0))
         mine[0], other[0] = mine[0] * 5, other[0] * 40  # caches are cold, code is compiled
-        cases.append((mine.round(3).tolist(), other.round(3).tolist()))
+        cases.append((mine.round(3), other.round(3)))
     return cases
 
 
@@ -371,7 +371,7 @@ FAIR_RATIO = Exercise(
         ),
         WrongAnswer(
             "the warm-up counted",
-            lambda mine, other: np.median(np.divide(mine, other)),
+            lambda mine, other: np.median(mine / other),
             "The first round is a warm-up: leave it out.",
         ),
         WrongAnswer(
@@ -387,7 +387,7 @@ FAIR_RATIO = Exercise(
         ),
         WrongAnswer(
             "mean of ratios",
-            lambda mine, other: np.mean(np.divide(mine[1:], other[1:])),
+            lambda mine, other: np.mean(mine[1:] / other[1:]),
             "Divided within a round, good. One odd round still moves the mean: take the median.",
         ),
     ),
