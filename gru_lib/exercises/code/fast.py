@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import AnswerError, Exercise, WrongAnswer
 
 
 def matrix_products(steps, batch):
-    """Calls of a product: one sequence at a time, the whole batch, the inputs hoisted."""
+    """Calls of a product: one sequence at a time, whole batch, hoisted."""
     whole_batch = 6 * steps  # for each of three gates, one with x and one with h
     return batch * whole_batch, whole_batch, 1 + steps
 
@@ -181,7 +181,7 @@ HOIST_THE_INPUTS = Exercise(
 def intensity(batch, input_size, hidden_size, bytes_per_number):
     """Operations per byte in the products of one step of a GRU."""
     weights = 3 * hidden_size * (input_size + hidden_size)
-    operations = 2 * weights * batch  # each weight: one product and one sum a sequence
+    operations = 2 * weights * batch  # multiply and add, for every sequence
     vectors = batch * (input_size + hidden_size + 3 * hidden_size)
     return operations / (bytes_per_number * (weights + vectors))
 
@@ -237,8 +237,8 @@ OPERATIONAL_INTENSITY = Exercise(
 
 
 def ridge_batch(operations_per_second, bytes_per_second, bytes_per_number):
-    """The smallest batch at which the products of a step no longer wait for weights."""
-    ridge = operations_per_second / bytes_per_second  # operations that a byte must feed
+    """The smallest batch whose products do not wait for the weights."""
+    ridge = operations_per_second / bytes_per_second  # operations a byte
     # a weight has bytes_per_number bytes and takes part in 2 * batch operations
     return int(np.ceil(ridge * bytes_per_number / 2))
 
@@ -292,7 +292,7 @@ RIDGE_BATCH = Exercise(
 
 
 def speed_up(serial_share, threads):
-    """How many times as fast, if a share of the time cannot be divided among threads."""
+    """How many times as fast, if a share of the time stays serial."""
     return 1 / (serial_share + (1 - serial_share) / threads)
 
 
@@ -337,12 +337,12 @@ AMDAHL = Exercise(
 
 
 def time_ratio(mine, other):
-    """How many times as long mine takes; times of rounds in turn, the first a warm-up."""
+    """How many times as long mine takes; the first round was a warm-up."""
     return np.median(mine[1:] / other[1:])  # divided within each round
 
 
 def _best_against_mean(mine, other):
-    """How many times as long mine takes; times of rounds in turn, the first a warm-up."""
+    """How many times as long mine takes; the first round was a warm-up."""
     return min(mine) / np.mean(other)
 
 
@@ -350,7 +350,7 @@ def _timed_cases(rng):
     cases = []
     for _ in range(4):
         busy = 1 + 3 * rng.random(9) ** 4  # what the neighbours do hits both of a round
-        mine, other = (busy * rng.uniform(1, 1.3, size=9) * scale for scale in (2.0, 3.0))
+        mine, other = busy * rng.uniform(2, 2.6, size=(2, 9))
         mine[0], other[0] = mine[0] * 5, other[0] * 40  # caches are cold, code is compiled
         cases.append((mine.round(3), other.round(3)))
     return cases
