@@ -186,10 +186,10 @@ def intensity(batch, input_size, hidden_size, bytes_per_number):
     return operations / (bytes_per_number * (weights + vectors))
 
 
-def _intensity(times=1.0, per_number=False, weight_reads=None, with_vectors=True):
+def _intensity(times=1.0, per_number=False, weight_reads=None, with_vectors=True, sums=3):
     def answer(batch, input_size, hidden_size, bytes_per_number):
         weights = 3 * hidden_size * (input_size + hidden_size)
-        vectors = batch * (input_size + 4 * hidden_size) if with_vectors else 0
+        vectors = batch * (input_size + (1 + sums) * hidden_size) if with_vectors else 0
         moved = weights * (batch if weight_reads == "each" else 1) + vectors
         return times * 2 * weights * batch / (moved * (1 if per_number else bytes_per_number))
 
@@ -210,6 +210,11 @@ OPERATIONAL_INTENSITY = Exercise(
             _intensity(with_vectors=False),
             "That is the chapter's shortcut. Now count x and h, which are read, and the 3 H sums, "
             "which are written, for every sequence.",
+        ),
+        WrongAnswer(
+            "sums not written",
+            _intensity(sums=0),
+            "What is computed has to be written, too: 3 H sums for every sequence.",
         ),
         WrongAnswer(
             "a multiplication only",
@@ -276,6 +281,11 @@ RIDGE_BATCH = Exercise(
             "At that batch the step still waits a little: round up.",
         ),
         WrongAnswer(
+            "not rounded",
+            lambda work, memory, each: work / memory * each / 2,
+            "A batch holds whole sequences: the next whole number is wanted.",
+        ),
+        WrongAnswer(
             "upside down",
             lambda work, memory, each: np.ceil(memory / work * each / 2),
             "The faster the arithmetic, the larger the batch that keeps it busy: turn the "
@@ -320,6 +330,11 @@ AMDAHL = Exercise(
             "shares swapped",
             lambda serial_share, threads: 1 / (1 - serial_share + serial_share / threads),
             "You divided the serial share among the threads; it is the rest that is divided.",
+        ),
+        WrongAnswer(
+            "the new time",
+            lambda serial_share, threads: serial_share + (1 - serial_share) / threads,
+            "That is the new time, if the old one was 1. How many times does it go into 1?",
         ),
         WrongAnswer(
             "speed-ups averaged",
