@@ -9,10 +9,10 @@ import onnxruntime
 import torch
 from torch import nn
 
-from benchmarks.timing import interleave, ratio
 from gru_lib import torch_gru
 from gru_lib.interop import GRUWeights, to_onnx_model
 from gru_lib.numpy_gru import GRU
+from gru_lib.timing import interleave, ratio
 
 # (steps, batch, input_size, hidden_size)
 SHAPES = [

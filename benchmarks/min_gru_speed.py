@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from benchmarks.gru_speed import BASE, torch_both
-from benchmarks.timing import interleave, ratio
 from gru_lib.min_gru import SCANS, MinGRU
+from gru_lib.timing import interleave, ratio
 
 WIDTH = 64  # features of input and hidden state
 SHAPES = [(1024, 8), (4096, 8), (1024, 32)]  # steps, batch
