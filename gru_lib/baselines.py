@@ -338,7 +338,7 @@ class CharacterNGram:
 
 
 def _discounts(counts: Sequence[int]) -> np.ndarray:
-    """What to take from counts of 0, 1, 2, and 3 or more (Chen and Goodman, 1999, equation 26)."""
+    """What to take from counts of 0, 1, 2, and 3 or more (Chen and Goodman, 1999)."""
     once, twice, thrice, four = (int((counts == times).sum()) for times in (1, 2, 3, 4))
     if not once:
         return np.array([0.0, 0.5, 0.5, 0.5])

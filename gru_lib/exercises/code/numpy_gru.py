@@ -10,7 +10,7 @@ from gru_lib.numpy_nn import Embedding, Linear
 
 
 def bits_per_character(losses, lengths):
-    """Bits per character of a whole text, from the mean loss in nats of each part of it."""
+    """Bits per character of a text, from the mean loss (nats) of each part."""
     nats = sum(loss * length for loss, length in zip(losses, lengths, strict=True))
     return nats / sum(lengths) / np.log(2)  # log2(p) = log(p) / log(2)
 
@@ -86,12 +86,12 @@ BITS_PER_CHARACTER = Exercise(
 
 
 def windows(codes, batch, steps):
-    """Inputs and targets, each (windows, steps, batch), through which a state can be carried."""
-    length = (len(codes) - 1) // batch  # of a stream; the last input needs a target too
+    """Inputs and targets, (windows, steps, batch), to carry a state through."""
+    length = (len(codes) - 1) // batch  # the last input needs a target too
     count = length // steps
 
     def cut(codes):
-        streams = codes[: batch * length].reshape(batch, length)  # one behind the other
+        streams = codes[: batch * length].reshape(batch, length)  # a stream a row
         return streams[:, : count * steps].T.reshape(count, steps, batch)
 
     return cut(codes), cut(codes[1:])
@@ -274,7 +274,7 @@ class _Reader:
 
 
 def continue_text(model, prompt, length):
-    """The most probable continuation; model.read(code) reads a code, returns the next's logits."""
+    """The likeliest continuation; model.read(code) gives the next code's logits."""
     for code in prompt:
         logits = model.read(code)
     codes = []
@@ -285,7 +285,7 @@ def continue_text(model, prompt, length):
 
 
 def continue_text_broken(model, prompt, length):
-    """The most probable continuation; model.read(code) reads a code, returns the next's logits."""
+    """The likeliest continuation; model.read(code) gives the next code's logits."""
     for code in prompt:
         model.read(code)
     codes = [prompt[-1]]
@@ -407,7 +407,7 @@ CONTINUE_TEXT = Exercise(
 
 
 def witten_bell(codes, size):
-    """P(next code | code), shape (size, size): a bigram model after Witten and Bell."""
+    """P(next code | code), (size, size), smoothed after Witten and Bell."""
     single = np.bincount(codes, minlength=size)
     kinds = np.count_nonzero(single)
     lower = (single + kinds / size) / (single.sum() + kinds)  # rests on 1 / size
@@ -417,7 +417,7 @@ def witten_bell(codes, size):
     total = pairs.sum(axis=1, keepdims=True)
     kinds_after = np.count_nonzero(pairs, axis=1)[:, None]
     mixed = (pairs + kinds_after * lower) / np.maximum(total + kinds_after, 1)
-    return np.where(total > 0, mixed, lower)  # after what was never seen: the lower order
+    return np.where(total > 0, mixed, lower)  # nothing seen: the lower order
 
 
 def _add_one(codes, size):
