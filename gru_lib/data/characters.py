@@ -39,7 +39,7 @@ class ReferenceText(NamedTuple):
 
     #: What to learn from.
     train: str
-    #: What to choose on: sizes, when to stop, the order of a baseline.
+    #: For choices, such as sizes, when to stop, and the order of a baseline.
     valid: str
     #: What to report on, once.
     test: str
