@@ -39,6 +39,8 @@ def loaded_after(code):
         ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.characters", {"torch", "matplotlib", "IPython", "pydoc_data"}),
+        ("import gru_lib.baselines", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.article", {"torch", "numpy", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.exercises", {"torch", "matplotlib", "IPython", "babel"}),
         (
