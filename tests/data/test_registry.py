@@ -1,0 +1,127 @@
+"""Data that are fetched on request: found, downloaded, refused."""
+
+import functools
+import hashlib
+import http.server
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from gru_lib.data import registry
+from gru_lib.data.registry import REGISTRY, DataFile, data_folder, fetch
+
+CONTENT = b"some data"
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The address of a server on this machine, and the folder whose files it gives."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *arguments):
+            pass
+
+    handler = functools.partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as serving:
+        thread = threading.Thread(target=serving.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{serving.server_port}", folder
+        serving.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def entry(monkeypatch, tmp_path):
+    """A data set of the test's own, in a folder of its own; its address is refused."""
+    monkeypatch.setenv("GRU_DATA_DIR", str(tmp_path / "data"))
+    entry = replace(
+        REGISTRY["jsb-chorales"], path="set/file.txt", sha256=hashlib.sha256(CONTENT).hexdigest()
+    )
+    monkeypatch.setitem(REGISTRY, "a-set", entry)
+    monkeypatch.setattr(DataFile, "url", "http://127.0.0.1:9/file.txt")
+    return entry
+
+
+def test_downloaded_once_and_then_without_a_network(entry, server, monkeypatch, tmp_path):
+    address, folder = server
+    (folder / "file.txt").write_bytes(CONTENT)
+    monkeypatch.setattr(DataFile, "url", f"{address}/file.txt")
+    file = fetch("a-set")
+    assert file == tmp_path / "data" / "set" / "file.txt"
+    assert file.read_bytes() == CONTENT
+    monkeypatch.setattr(DataFile, "url", "http://127.0.0.1:9/file.txt")
+    monkeypatch.setitem(sys.modules, "pooch", None)  # not even pooch is needed
+    assert fetch("a-set").read_bytes() == CONTENT
+
+
+def test_no_network(entry):
+    with pytest.raises(ConnectionError, match=r"cannot be fetched.*GRU_DATA_DIR") as failure:
+        fetch("a-set")
+    assert "http://127.0.0.1:9/file.txt" in str(failure.value)
+    assert not list(data_folder().rglob("*.txt"))
+
+
+def test_an_address_that_gives_nothing(entry, server, monkeypatch):
+    monkeypatch.setattr(DataFile, "url", f"{server[0]}/file.txt")
+    with pytest.raises(ConnectionError, match="HTTPError"):
+        fetch("a-set")
+
+
+@pytest.mark.parametrize("before", [None, b"older"])
+def test_another_content_is_refused_and_nothing_is_touched(entry, server, monkeypatch, before):
+    address, folder = server
+    (folder / "file.txt").write_bytes(b"changed")
+    monkeypatch.setattr(DataFile, "url", f"{address}/file.txt")
+    file = data_folder() / entry.path
+    if before:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(before)
+    with pytest.raises(ValueError, match="is not the data set 'a-set'"):
+        fetch("a-set")
+    assert (file.read_bytes() if file.exists() else None) == before
+    (folder / "file.txt").write_bytes(CONTENT)  # and a right one is still taken
+    assert fetch("a-set").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("jsb_chorales", "did you mean 'jsb-chorales'"),
+        ("jsb", "did you mean 'jsb-chorales'"),
+        ("weather in Vienna", "there are: jsb-chorales"),
+    ],
+)
+def test_unknown_names(name, message):
+    with pytest.raises(ValueError, match=message):
+        fetch(name)
+
+
+def test_without_pooch(entry, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(ImportError, match=r"pip install 'gru-lib\[data\]'"):
+        fetch("a-set")
+
+
+def test_without_the_variable_there_is_a_cache(monkeypatch):
+    monkeypatch.delenv("GRU_DATA_DIR", raising=False)
+    assert data_folder().name == "what-is-a-gru"
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_entries_are_complete(name):
+    entry = REGISTRY[name]
+    assert len(entry.sha256) == 64 and len(entry.commit) == 40
+    assert entry.url.startswith(f"https://raw.githubusercontent.com/{entry.repository}/")
+    assert entry.commit in entry.url and entry.url.endswith(entry.source)
+    assert entry.licence and entry.citation
+    assert not entry.path.startswith("/") and ".." not in entry.path
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_the_data_beside_the_clone_are_those(name, full_tier):
+    assert registry._sha256(full_tier / REGISTRY[name].path) == REGISTRY[name].sha256
+    assert fetch(name) == full_tier / REGISTRY[name].path
