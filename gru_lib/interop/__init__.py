@@ -40,13 +40,12 @@ input_size equals hidden_size, fewer of these show.
 
 from gru_lib.interop.keras import from_keras, to_keras
 from gru_lib.interop.onnx import from_onnx, to_onnx, to_onnx_model
-from gru_lib.interop.packages import MissingPackagesError, require_packages
+from gru_lib.interop.packages import require_packages
 from gru_lib.interop.paper import from_paper, to_paper
 from gru_lib.interop.weights import GRUWeights
 
 __all__ = [
     "GRUWeights",
-    "MissingPackagesError",
     "from_keras",
     "from_onnx",
     "from_paper",

@@ -24,13 +24,13 @@ def _as_arrays(answer, case, shapes):
 
 
 def pytorch_arrays(kernel, recurrent_kernel, bias):
-    """weight_ih, weight_hh, bias_ih, bias_hh of PyTorch from Keras' three arrays."""
+    """PyTorch's weight_ih, weight_hh, bias_ih, bias_hh from Keras' arrays."""
 
     def reorder(rows):
         z, r, candidate = np.split(rows, 3)
         return np.concatenate([r, z, candidate])
 
-    # Keras multiplies x W, PyTorch W x: columns become rows; then the gates change places
+    # Keras multiplies x W, PyTorch W x: columns become rows
     weight_ih, weight_hh = reorder(kernel.T), reorder(recurrent_kernel.T)
     return weight_ih, weight_hh, reorder(bias[0]), reorder(bias[1])
 
@@ -130,9 +130,9 @@ FROM_KERAS = Exercise(
 
 
 def merge_biases(bias_ih, bias_hh, reset_after):
-    """The same GRU with as much as possible in bias_ih and zeros left in bias_hh."""
+    """The same GRU, with as much of bias_hh as possible moved to bias_ih."""
     hidden_size = len(bias_ih) // 3
-    # r and z see the sum of both; so does n, unless the reset gate multiplies bias_hh
+    # r and z see the sum of both; so does n, unless r multiplies bias_hh
     moved = bias_hh.copy()
     if reset_after:
         moved[2 * hidden_size :] = 0
@@ -382,12 +382,12 @@ WHICH_GRADIENT = Exercise(
 
 
 def agree(a, b, tolerance):
-    """Whether two results are equal but for rounding, relative to b's largest number."""
+    """Whether two results are equal but for rounding."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)
-    if a.shape != b.shape:  # NumPy would stretch one of them and compare all the same
+    if a.shape != b.shape:  # NumPy would stretch one of them, silently
         return False
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
-        return False  # every comparison with NaN is False, also the one with the tolerance
+        return False  # NaN > tolerance is False, like every comparison with NaN
     return bool(np.abs(a - b).max() <= tolerance * np.abs(b).max())
 
 
