@@ -21,7 +21,7 @@ def require_packages(*names: str) -> None:
 
     Raises
     ------
-    MissingPackagesError
+    ImportError
         If some are not installed. In a notebook it is shown as one line, without a traceback.
 
     Examples

@@ -175,6 +175,13 @@ MERGE_BIASES = Exercise(
             "Nothing is merged. In the gates both biases are simply added to the same sum.",
         ),
         WrongAnswer(
+            "nothing with reset_after",
+            lambda bias_ih, bias_hh, reset_after: (
+                (bias_ih, bias_hh) if reset_after else merge_biases(bias_ih, bias_hh, False)
+            ),
+            "With reset_after only the candidate's bias_hh has to stay. Those of r and z can move.",
+        ),
+        WrongAnswer(
             "never the candidate's",
             lambda bias_ih, bias_hh, reset_after: merge_biases(bias_ih, bias_hh, True),
             "With reset_after=False the candidate's two biases are added to the same sum as well: "
@@ -427,6 +434,11 @@ def _means(a, b, tolerance):
     return bool(same and abs(np.mean(a) - np.mean(b)) <= tolerance * np.abs(b).max())
 
 
+def _number_by_number(a, b, tolerance):
+    same = a.shape == b.shape and np.isfinite(a).all() and np.isfinite(b).all()
+    return bool(same and (np.abs(a - b) <= tolerance * np.abs(b)).all())
+
+
 def _bit_by_bit(a, b, tolerance):
     return bool(np.array_equal(a, b))
 
@@ -441,6 +453,7 @@ def _pairs(rng):
     swing = np.where(np.arange(12).reshape(3, 4) % 2, 0.2, -0.2)  # its mean is zero
     column = rng.uniform(0.5, 1, size=(3, 1)) * np.ones((1, 4))
     large = 1e4 * b
+    near_zero = np.where(np.arange(12).reshape(3, 4) == rng.integers(12), 1e-9, b)
     pairs = [
         (b.copy(), b),
         (b * (1 + 1e-8), b),
@@ -452,9 +465,24 @@ def _pairs(rng):
         (column[:, :1], column),
         (1e-7 * one_off, 1e-7 * b),
         (large.astype(np.float32), large),
+        (near_zero + 1e-9, near_zero),
         (np.zeros(3), np.zeros(3)),
     ]
     return [(*pairs[k], 1e-6) for k in rng.permutation(len(pairs))]
+
+
+def _run_agree(answer, case):
+    """Call it; where it is wrong, say for what kind of arrays."""
+    a, b, _ = case
+    given = answer(*case)
+    if isinstance(given, bool | np.bool_) and given != agree(*case):
+        off = f"they differ by {np.abs(a - b).max():.1e} at most" if a.shape == b.shape else ""
+        kind = off or f"their shapes are {a.shape} and {b.shape}"
+        raise AnswerError(
+            f"It returned {given} for two arrays: {kind}, and the largest number of b is "
+            f"{np.abs(b).max():.1e}."
+        )
+    return given
 
 
 AGREE = Exercise(
@@ -463,6 +491,7 @@ AGREE = Exercise(
     task="Repair a comparison that can never fail.",
     reference=agree,
     cases=_pairs,
+    run=_run_agree,
     broken="never fails",
     wrong_answers=(
         WrongAnswer(
@@ -499,6 +528,12 @@ AGREE = Exercise(
             _means,
             "Two arrays whose numbers differ up and down have the same mean. Compare number by "
             "number and take the largest difference.",
+        ),
+        WrongAnswer(
+            "number by number",
+            _number_by_number,
+            "Each difference is measured by its own number. Where many terms cancel to nearly "
+            "zero, rounding alone is far more than that: measure by the largest number of b.",
         ),
         WrongAnswer(
             "bit by bit",
