@@ -2,7 +2,7 @@
 
 A claim is checked here, in a code cell of a chapter that names it, or in both; a claim that no
 program can decide names its sources on the page. The page shows the functions of this file.
-TensorFlow is no part of the book's environment: its checks run where it is installed.
+TensorFlow is no part of the book's environment: make frameworks runs its checks in one that has it.
 """
 
 import ast
@@ -24,7 +24,7 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from gru_lib.data import article
 
 needs_tensorflow = pytest.mark.skipif(
-    find_spec("tensorflow") is None, reason="TensorFlow is not installed: not run here"
+    find_spec("tensorflow") is None, reason="needs TensorFlow: run by make frameworks"
 )
 
 # --- running the article's programs -----------------------------------------------------------

@@ -45,6 +45,8 @@ PINNED = [
     ["install", "--no-deps", "--no-build-isolation", "--editable", "."],
 ]
 NEWEST = [["install", "--upgrade", "--editable", ".[book]"]]
+FRAMEWORKS = [["install", "--requirement", "requirements-frameworks.txt"], PINNED[1]]
+NEWEST_FRAMEWORKS = [["install", "--upgrade", "--editable", ".[frameworks]"]]
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,28 @@ NEWEST = [["install", "--upgrade", "--editable", ".[book]"]]
 )
 def test_pip_steps(torch, versions, steps):
     assert environment.pip_steps(torch, versions, "torch==9.9") == steps
+
+
+@pytest.mark.parametrize(
+    ("torch", "versions", "steps"),
+    [
+        ("default", "pinned", FRAMEWORKS),
+        ("default", "newest", NEWEST_FRAMEWORKS),
+        ("cpu", "pinned", [[*CPU, "torch==9.9"], *FRAMEWORKS]),
+        ("cpu", "newest", [[*CPU, "torch"], *NEWEST_FRAMEWORKS]),
+    ],
+)
+def test_pip_steps_of_the_frameworks(torch, versions, steps):
+    assert environment.pip_steps(torch, versions, "torch==9.9", "frameworks") == steps
+
+
+@pytest.mark.parametrize("name", environment.ENVIRONMENTS)
+def test_an_environment_has_pins_an_extra_and_a_folder_that_nobody_commits(name):
+    folder, pins, _ = environment.ENVIRONMENTS[name]
+    assert environment.read_torch_pin(environment.read(ROOT / pins))
+    assert f"\n{name} = [\n" in environment.read(ROOT / "pyproject.toml")
+    assert f"{folder}/" in environment.read(ROOT / ".gitignore").splitlines()
+    assert f" {folder}," in environment.read(ROOT / "_config.yml")
 
 
 def test_torch_pin():
@@ -202,6 +226,40 @@ def test_a_choice_of_torch_holds_until_another_is_made(steps, tmp_path):
     assert environment.make_environment(str(tmp_path), "default", "pinned")
     assert steps == [cpu, *PINNED, *PINNED]
     assert not environment.make_environment(str(tmp_path), None, "pinned")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "folder", "pins"),
+    [
+        ([], ".venv", "requirements.txt"),
+        (["--environment", "book"], ".venv", "requirements.txt"),
+        (["--environment", "frameworks"], ".venv-frameworks", "requirements-frameworks.txt"),
+    ],
+)
+def test_each_environment_has_its_place_and_its_pins(
+    steps, tmp_path, monkeypatch, arguments, folder, pins
+):
+    for name in ("requirements.txt", "requirements-frameworks.txt", "pyproject.toml"):
+        (tmp_path / name).write_text(environment.read(ROOT / name), encoding="utf-8")
+    (tmp_path / folder).mkdir()
+    monkeypatch.setattr(environment, "ROOT", str(tmp_path))
+    assert environment.main(arguments) == 0
+    assert [step for step in steps if "--requirement" in step] == [
+        ["install", "--requirement", pins]
+    ]
+    assert (tmp_path / folder / "installed").exists()
+
+
+def test_the_larger_environment_needs_more_room(monkeypatch, tmp_path, capsys):
+    needed = []
+    monkeypatch.setattr(environment, "check_disk", lambda _, gb: needed.append(gb))
+    monkeypatch.setattr(environment, "make_folder", lambda _: None)
+    monkeypatch.setattr(environment, "run_pip", lambda *_: None)
+    for name in environment.ENVIRONMENTS:
+        (tmp_path / name).mkdir()
+        assert environment.make_environment(str(tmp_path / name), "cpu", "pinned", name)
+    assert needed[1] - needed[0] == pytest.approx(1.8)
+    assert "about 3.3 GB" in capsys.readouterr().out
 
 
 def test_settings_of_tools_install_nothing(steps, tmp_path, monkeypatch):

@@ -8,6 +8,8 @@ import sys
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from gru_lib.exercises import registry
@@ -19,6 +21,7 @@ REPOSITORY = GITHUB + setting(ROOT)
 PATHS = notebooks.all_notebooks()
 STORED = {path: notebooks.read(path) for path in PATHS}
 PATH = PATHS[0]
+(ELSEWHERE,) = (path for path in PATHS if notebooks.environment_of(path) != "book")
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda path: path.stem)
@@ -322,6 +325,37 @@ def test_outputs_of_a_notebook_that_raises(tmp_path, capsys):
     assert "raises.ipynb" in said and "ZeroDivisionError" in said
 
 
+def test_outputs_are_made_in_the_environment_that_a_notebook_belongs_to(monkeypatch, tmp_path):
+    ran = []
+    monkeypatch.setattr(notebooks, "refresh", lambda path: ran.append(["here", path]))
+    monkeypatch.setattr(notebooks, "store_readme_figure", lambda: None)
+    monkeypatch.setattr(
+        notebooks.subprocess, "run", lambda command, cwd: ran.append(command) or FakeDone(0)
+    )
+    monkeypatch.setitem(notebooks.FOLDERS, "frameworks", tmp_path / ".venv-frameworks")
+    python = tmp_path / ".venv-frameworks" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.touch()
+    assert notebooks.main([str(PATH), str(ELSEWHERE)]) == 0
+    assert ran == [["here", PATH], [str(python), "-m", "tools.notebooks", str(ELSEWHERE)]]
+
+
+class FakeDone:
+    """What subprocess.run returns."""
+
+    def __init__(self, returncode):
+        self.returncode = returncode
+
+
+def test_outputs_without_that_environment_are_left_alone(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(notebooks.FOLDERS, "frameworks", tmp_path / ".venv-frameworks")
+    before = ELSEWHERE.read_bytes()
+    assert notebooks.main([str(ELSEWHERE)]) == 1
+    said = capsys.readouterr().err
+    assert "runs in .venv-frameworks, which is not there yet; make frameworks makes it" in said
+    assert ELSEWHERE.read_bytes() == before
+
+
 # --- what nbval sees --------------------------------------------------------------------------
 
 
@@ -331,6 +365,54 @@ def nbval(folder):
     command += ["--nbval-sanitize-with", str(ROOT / "tools/nbval-pinned.cfg"), "-q", "-rf"]
     command += ["--nbval-cell-timeout", "8", "-c", os.devnull, "-p", "no:cacheprovider"]
     return subprocess.run(command, capture_output=True, text=True, cwd=folder).stdout
+
+
+def collected_in(environment):
+    """The notebooks that nbval collects in an environment of that folder's name."""
+    code = (
+        f"import sys; sys.prefix = {environment!r}; import pytest; "
+        "pytest.main(['--collect-only', '-q', '--nbval', '-p', 'no:cacheprovider', 'notebooks'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    return set(re.findall(r"(\S+\.ipynb)", done.stdout))
+
+
+def test_every_notebook_is_run_by_make_test_or_by_make_frameworks():
+    every = {path.relative_to(ROOT).as_posix() for path in PATHS}
+    book, frameworks = collected_in("/any/.venv"), collected_in("/any/.venv-frameworks")
+    assert frameworks == {ELSEWHERE.relative_to(ROOT).as_posix()}
+    assert book == every - frameworks
+
+
+@pytest.mark.parametrize(
+    ("target", "python"),
+    [("test", ".venv/bin/python"), ("frameworks", ".venv-frameworks/bin/python")],
+)
+def test_the_two_commands_run_nbval_in_their_environments(target, python):
+    done = subprocess.run(["make", "-n", target], capture_output=True, text=True, cwd=ROOT)
+    last = done.stdout.replace("\\\n", " ").splitlines()[-1]
+    assert last.startswith(f"{python} -m pytest ") and " --nbval " in last
+
+
+# --- a reader without the frameworks ----------------------------------------------------------
+
+
+def test_a_reader_without_the_frameworks_sees_one_line():
+    hide = "import sys\nsys.modules.update(tensorflow=None, jax=None)\n"
+    notebook = copy.deepcopy(STORED[ELSEWHERE])
+    cells = [cell for _, cell in code_cells(notebook)]
+    cells[0].source = hide + cells[0].source
+    for cell in cells:
+        cell.execution_count = None
+    client = NotebookClient(notebook, timeout=60, kernel_name="python3")
+    with pytest.raises(CellExecutionError):
+        client.execute(env={**os.environ, "PYTHONPATH": str(ROOT)})
+    [output] = cells[1].outputs
+    assert output.output_type == "error"
+    [line] = output.traceback
+    assert line.startswith("This notebook needs tensorflow, jax. The stored outputs show")
+    assert "\n" not in line and "make frameworks" in line
+    assert [cell.execution_count for cell in cells[:3]] == [1, 2, None]  # the run has stopped
 
 
 def test_nbval_passes_what_was_stored(small):

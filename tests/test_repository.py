@@ -90,12 +90,23 @@ def test_no_large_file():
     assert large == [MATHJAX]
 
 
-def pins() -> dict[str, Requirement]:
-    """What requirements.txt asks for, by name."""
-    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    lines = [line.split("#")[0].strip() for line in text.splitlines()]
-    requirements = [Requirement(line) for line in lines if line]
-    return {canonicalize_name(requirement.name): requirement for requirement in requirements}
+PINS = ("requirements.txt", "requirements-frameworks.txt")
+
+
+def pinned_lines(file: str) -> dict[str, tuple[Requirement, str]]:
+    """What a list of pins asks for, by name, and the comment on its line."""
+    found = {}
+    for line in (ROOT / file).read_text(encoding="utf-8").splitlines():
+        asked, _, comment = line.partition("#")
+        if asked.strip():
+            requirement = Requirement(asked.strip())
+            found[canonicalize_name(requirement.name)] = (requirement, comment.strip())
+    return found
+
+
+def pins(file: str) -> dict[str, Requirement]:
+    """What a list of pins asks for, by name."""
+    return {name: requirement for name, (requirement, _) in pinned_lines(file).items()}
 
 
 def direct_requirements() -> list[Requirement]:
@@ -107,8 +118,9 @@ def direct_requirements() -> list[Requirement]:
     return [requirement for requirement in requirements if requirement.name != project["name"]]
 
 
-def test_every_pin_is_exact():
-    for name, pin in pins().items():
+@pytest.mark.parametrize("file", PINS)
+def test_every_pin_is_exact(file):
+    for name, pin in pins(file).items():
         specifiers = list(pin.specifier)
         assert [s.operator for s in specifiers] == ["=="], name
         assert not specifiers[0].version.endswith(".*"), name
@@ -116,8 +128,49 @@ def test_every_pin_is_exact():
 
 @pytest.mark.parametrize("requirement", direct_requirements(), ids=lambda r: r.name)
 def test_every_pin_is_inside_the_range(requirement):
-    pin = next(iter(pins()[canonicalize_name(requirement.name)].specifier))
-    assert requirement.specifier.contains(pin.version)
+    name = canonicalize_name(requirement.name)
+    found = [pins(file)[name] for file in PINS if name in pins(file)]
+    assert found
+    for pin in found:
+        assert requirement.specifier.contains(next(iter(pin.specifier)).version)
+
+
+@pytest.mark.parametrize("extra", ["book", "frameworks"])
+def test_an_environment_pins_all_that_its_extra_names(extra):
+    file = {"book": PINS[0], "frameworks": PINS[1]}[extra]
+    assert direct_names(extra) <= set(pins(file))
+
+
+def direct_names(extra: str) -> set[str]:
+    """What an extra of pyproject.toml names, the extras that it includes as well."""
+    names = set()
+    for requirement in map(Requirement, PROJECT["project"]["optional-dependencies"][extra]):
+        if requirement.name == PROJECT["project"]["name"]:
+            names = names.union(*map(direct_names, requirement.extras))
+        else:
+            names.add(canonicalize_name(requirement.name))
+    return names
+
+
+def test_the_two_lists_pin_the_same_versions_or_say_why_not():
+    book = pins(PINS[0])
+    differing = {
+        name: comment
+        for name, (pin, comment) in pinned_lines(PINS[1]).items()
+        if name in book and pin.specifier != book[name].specifier
+    }
+    for name, comment in differing.items():
+        assert f"requirements.txt has {next(iter(book[name].specifier)).version};" in comment
+    assert set(differing) <= {"h5py"}
+
+
+def test_the_two_builds_of_tensorflow_are_one_version_and_never_both():
+    found = pins(PINS[1])
+    small, full = found["tensorflow-cpu"], found["tensorflow"]
+    assert small.specifier == full.specifier
+    for system, machine in [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")]:
+        here = {"sys_platform": system, "platform_machine": machine}
+        assert small.marker.evaluate(here) is not full.marker.evaluate(here)
 
 
 def documented_targets() -> set[str]:

@@ -1,4 +1,6 @@
-"""Make .venv and install the book's environment into it; if that fails, say why in one line.
+"""Make an environment of the book and install into it; if that fails, say why in one line.
+
+There are two: the book's, .venv, and one that also has TensorFlow and JAX, .venv-frameworks.
 
 Run by make with whatever Python the reader has, so it uses the standard library only and keeps
 to syntax that Python 3.6 can parse: an old one must get a clear message, not a SyntaxError.
@@ -16,6 +18,12 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 NEEDED_GB = {"cpu": 3.0, "default": 9.0 if sys.platform == "linux" else 3.0}
+# Each environment's folder and pins, and how many GB it takes with PyTorch's CPU build. With
+# the newest releases, what it holds is the extra of that name in pyproject.toml.
+ENVIRONMENTS = {
+    "book": (".venv", "requirements.txt", 1.5),
+    "frameworks": (".venv-frameworks", "requirements-frameworks.txt", 3.3),
+}
 
 # What pip writes when something outside of our hands goes wrong, and what to say then. The
 # network comes before "No matching distribution", which pip also writes when it has no network.
@@ -55,8 +63,8 @@ def check_disk(folder, needed_gb):
         )
 
 
-def pip_steps(torch, versions, torch_pin):
-    """The pip commands that fill the environment, in order.
+def pip_steps(torch, versions, torch_pin, name="book"):
+    """The pip commands that fill the environment of that name, in order.
 
     torch "cpu" takes PyTorch's CPU build from its own index first, so that the next step finds it
     installed; versions "newest" ignores the pins and takes the newest releases inside the ranges
@@ -68,19 +76,19 @@ def pip_steps(torch, versions, torch_pin):
         wanted = "torch" if newest else torch_pin
         steps.append(["install", "--index-url", TORCH_CPU_INDEX, wanted])
     if newest:
-        steps.append(["install", "--upgrade", "--editable", ".[book]"])
+        steps.append(["install", "--upgrade", "--editable", ".[" + name + "]"])
     else:
-        steps.append(["install", "--requirement", "requirements.txt"])
+        steps.append(["install", "--requirement", ENVIRONMENTS[name][1]])
         steps.append(["install", "--no-deps", "--no-build-isolation", "--editable", "."])
     return steps
 
 
 def read_torch_pin(requirements):
-    """The line of requirements.txt that pins torch."""
+    """The line of a list of pins that pins torch."""
     for line in requirements.splitlines():
         if line.startswith("torch=="):
             return line.split(";")[0].strip()
-    raise SetupError("requirements.txt does not pin torch")
+    raise SetupError("the list of pins does not pin torch")
 
 
 def explain(log_text, log_path):
@@ -140,15 +148,16 @@ def last_choice(stamp_path):
     return "cpu" if read(stamp_path).startswith("cpu ") else "default"
 
 
-def make_environment(folder, torch, versions):
-    """Bring the environment up to date; return True if anything had to be done.
+def make_environment(folder, torch, versions, name="book"):
+    """Bring the environment of that name up to date; return True if anything had to be done.
 
     Without a choice of torch (None), it stays what it was, so that TORCH=cpu has to be given once.
     """
     check_python(sys.version_info)
     stamp_path = os.path.join(folder, "installed")
     torch = torch or last_choice(stamp_path)
-    requirements = read(os.path.join(ROOT, "requirements.txt"))
+    _, pins, size_gb = ENVIRONMENTS[name]
+    requirements = read(os.path.join(ROOT, pins))
     # what follows are settings of tools, which change nothing that is installed
     project = read(os.path.join(ROOT, "pyproject.toml")).split("\n[tool.pytest", 1)[0]
     wanted = "\n".join([sys.version, versions, ROOT, requirements, project])
@@ -156,13 +165,13 @@ def make_environment(folder, torch, versions):
     if os.path.exists(stamp_path) and read(stamp_path) == stamp:
         return False
 
-    check_disk(ROOT, NEEDED_GB[torch])
+    check_disk(ROOT, NEEDED_GB[torch] + size_gb - ENVIRONMENTS["book"][2])
     started = time.monotonic()
-    print(f"Making {os.path.relpath(folder)}: about 1.5 GB to install, a few minutes, once.")
+    print(f"Making {os.path.relpath(folder)}: about {size_gb} GB to install, a few minutes, once.")
     make_folder(folder)
     python = os.path.join(folder, "bin", "python")
     log_path = os.path.join(folder, "install.log")
-    for step in pip_steps(torch, versions, read_torch_pin(requirements)):
+    for step in pip_steps(torch, versions, read_torch_pin(requirements), name):
         run_pip(python, step, log_path)
     with open(stamp_path, "w", encoding="utf-8") as file:
         file.write(stamp)
@@ -172,12 +181,15 @@ def make_environment(folder, torch, versions):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", default=os.path.join(ROOT, ".venv"))
+    parser.add_argument("--environment", choices=sorted(ENVIRONMENTS), default="book")
+    parser.add_argument("--folder", help="where it is made (default: its own place in the book)")
     parser.add_argument("--torch", choices=["default", "cpu"])
     parser.add_argument("--versions", choices=["pinned", "newest"], default="pinned")
     options = parser.parse_args(arguments)
+    name = options.environment
+    folder = options.folder or os.path.join(ROOT, ENVIRONMENTS[name][0])
     try:
-        make_environment(options.folder, options.torch, options.versions)
+        make_environment(folder, options.torch, options.versions, name)
     except (SetupError, OSError) as error:
         sys.stderr.write(f"what-is-a-gru: {error}\n")
         return 1

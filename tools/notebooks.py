@@ -2,7 +2,7 @@
 
 ``python -m tools.notebooks [notebook ...]`` runs the notebooks named, or all of them. A notebook
 whose sources, compared outputs and versions are what they were is left alone, so that a second run
-changes nothing in git.
+changes nothing in git. A notebook that belongs to another environment is run there.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import datetime
 import importlib.metadata
 import platform
 import re
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -20,6 +21,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 from tqdm import tqdm
 
+from tools import environment
+
 ROOT = Path(__file__).resolve().parent.parent
 CELL_LIMIT_S = 180
 VARYING = "nbval-ignore-output"
@@ -28,6 +31,10 @@ LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "pytho
 CELL_METADATA = ("cellView", "jupyter", "mystnb", "tags")
 README_FIGURE = "fig-parity"
 VERSIONS_OF = ("numpy", "torch", "matplotlib")
+# The environments of tools/environment.py by the folders that hold them; make test runs the
+# notebooks of "book", make frameworks those of "frameworks".
+FOLDERS = {name: ROOT / folder for name, (folder, *_) in environment.ENVIRONMENTS.items()}
+RUNS_IN = {"11-frameworks": "frameworks"}  # all others: "book"
 
 
 def all_notebooks(root: Path = ROOT) -> list[Path]:
@@ -37,6 +44,16 @@ def all_notebooks(root: Path = ROOT) -> list[Path]:
         for path in (root / "notebooks").rglob("*.ipynb")
         if ".ipynb_checkpoints" not in path.parts
     )
+
+
+def environment_of(path: Path) -> str:
+    """The environment that a notebook runs in: "book" or "frameworks"."""
+    return RUNS_IN.get(path.stem, "book")
+
+
+def this_environment() -> str:
+    """The environment that this Python is: "frameworks" in .venv-frameworks, else "book"."""
+    return "frameworks" if Path(sys.prefix).name == FOLDERS["frameworks"].name else "book"
 
 
 def read(path: Path) -> nbformat.NotebookNode:
@@ -159,6 +176,22 @@ def refresh(path: Path) -> bool:
     return True
 
 
+def refresh_elsewhere(path: Path) -> int:
+    """Have the environment that a notebook belongs to run and store it; return 0 if it did."""
+    name = environment_of(path)
+    python = FOLDERS[name] / "bin" / "python"
+    if not python.exists():
+        target = "env" if name == "book" else name
+        print(
+            f"make outputs: {path} runs in {FOLDERS[name].name}, which is not there yet; "
+            f"make {target} makes it",
+            file=sys.stderr,
+        )
+        return 1
+    command = [str(python), "-m", "tools.notebooks", str(path.resolve())]
+    return subprocess.run(command, cwd=ROOT).returncode
+
+
 def figure(notebook: nbformat.NotebookNode, name: str) -> str | None:
     """The SVG of the figure of that name, if the notebook holds it."""
     for cell in notebook.cells:
@@ -183,6 +216,10 @@ def main(arguments: list[str] | None = None) -> int:
             known = ", ".join(p.relative_to(ROOT).as_posix() for p in all_notebooks())
             print(f"make outputs: there is no {path}; there are: {known}", file=sys.stderr)
             return 1
+        if environment_of(path) != this_environment():
+            if refresh_elsewhere(path):
+                return 1
+            continue
         try:
             changed = refresh(path)
         except (CellExecutionError, CellTimeoutError) as error:

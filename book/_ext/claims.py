@@ -8,7 +8,6 @@ anchor, ``c038-in-gates`` in chapter ``04-gates``; every margin note that names 
 """
 
 import ast
-import importlib.util
 import json
 import re
 from collections import Counter
@@ -107,9 +106,9 @@ def _links(proof: dict[str, list[str]], number: str) -> str:
 
 
 def _folded(source: str) -> list[str]:
-    """A test, folded away; said to be not run where it needs what is not installed."""
-    here = not source.startswith("@needs_tensorflow") or importlib.util.find_spec("tensorflow")
-    title = "The test" if here else "The test, not run here: it needs TensorFlow"
+    """A test, folded away; its title names the command that runs it, if that is another one."""
+    elsewhere = source.startswith("@needs_tensorflow")
+    title = "The test (with TensorFlow: `make frameworks`)" if elsewhere else "The test"
     return [f":::{{dropdown}} {title}", "```python", *source.splitlines(), "```", ":::", ""]
 
 

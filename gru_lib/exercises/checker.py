@@ -239,7 +239,8 @@ def _unchanged(used: tuple, original: tuple) -> bool:
 def _same(after: Any, before: Any) -> bool:
     """Equal, arrays inside lists included."""
     if isinstance(before, np.ndarray):
-        return np.array_equal(after, before)
+        # NaN is NaN: an array that held some was not changed by that
+        return np.array_equal(after, before, equal_nan=before.dtype.kind == "f")
     if isinstance(before, list | tuple) and isinstance(after, type(before)):
         return len(after) == len(before) and all(map(_same, after, before))
     return bool(after == before)

@@ -5,11 +5,18 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.code import fast, numpy_gru, paper_table, pytorch_gru
+from gru_lib.exercises.code import (
+    fast,
+    frameworks,
+    numpy_gru,
+    paper_table,
+    pytorch_gru,
+)
 
 EXERCISES = (
     *numpy_gru.EXERCISES,
     *pytorch_gru.EXERCISES,
+    *frameworks.EXERCISES,
     *fast.EXERCISES,
     *paper_table.EXERCISES,
 )
