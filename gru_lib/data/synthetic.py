@@ -50,9 +50,7 @@ def parity(
     return bits, bits.cumsum(axis=1) % 2
 
 
-def recall(
-    count: int, length: int, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+def recall(count: int, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Sequences of which only the first number matters: it is 1 or -1, the others are noise.
 
     Parameters
@@ -82,7 +80,7 @@ def recall(
     >>> from gru_lib.data.synthetic import recall
     >>> numbers, positive = recall(2, 4, np.random.default_rng(0))
     >>> numbers.round(1).tolist(), positive.tolist()
-    ([[1.0, -0.1, 0.6, 0.1], [-1.0, 0.4, 1.3, 0.9]], [1, 0])
+    ([[1.0, -0.1, 0.6, 0.1], [1.0, 0.4, 1.3, 0.9]], [1, 1])
     """
     _require_counts(count=count, length=length)
     numbers = rng.normal(size=(count, length))
@@ -130,7 +128,7 @@ def adding_problem(
     >>> from gru_lib.data.synthetic import adding_problem
     >>> inputs, sums = adding_problem(1, 4, np.random.default_rng(0))
     >>> inputs[0].round(2).tolist(), sums.round(2).tolist()
-    ([], [])
+    ([[0.64, 1.0], [0.27, 0.0], [0.04, 0.0], [0.02, 1.0]], [0.65])
     """
     _require_counts(count=count)
     if length < 2:

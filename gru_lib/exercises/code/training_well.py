@@ -354,7 +354,7 @@ def _error_cases(rng):
     for settings, seeds in ((4, 3), (5, 5), (6, 4)):
         level = 0.3 + 0.1 * rng.permutation(settings)[:, None]
         validation, test = level + rng.uniform(0, 0.04, size=(2, settings, seeds))
-        best, second, third = level[:, 0].argsort()[:3]
+        _, second, third = level[:, 0].argsort()[:3]
         test[second] -= 0.25  # lucky on the test set
         validation[third, 0] = 0.05  # one lucky run among bad ones
         validation[third, 1:] += 0.3
