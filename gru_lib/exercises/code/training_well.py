@@ -68,7 +68,7 @@ CONSTANT_GUESS = Exercise(
 def chrono_bias(bias_ih, bias_hh, longest, share):
     """Both biases of a GRU layer, (3 H) each, after chrono initialisation."""
     size = len(share)
-    update = slice(size, 2 * size)  # PyTorch stacks reset gate, update gate, candidate
+    update = slice(size, 2 * size)  # reset gate, update gate, candidate
     bias_ih, bias_hh = bias_ih.copy(), bias_hh.copy()
     times = 1 + share * (longest - 2)  # from 1 to longest - 1 steps
     bias_ih[update] = np.log(times)
@@ -256,9 +256,9 @@ MASKED_MEAN = Exercise(
 
 
 def copy_floor(symbols, to_copy, delay):
-    """Mean loss, in nats a step, of a model that has no memory and guesses as well as it can."""
-    steps = delay + 2 * to_copy  # symbols are shown, then a delay, then they are wanted
-    # all blanks can be known; each of the to_copy symbols is one of `symbols`, all equally likely
+    """Mean loss, in nats a step, of the best guesser without a memory."""
+    steps = delay + 2 * to_copy  # shown, delayed, wanted back
+    # a blank is certain; a symbol that is wanted back is one of `symbols`
     return to_copy * np.log(symbols) / steps
 
 
@@ -319,8 +319,8 @@ COPY_FLOOR = Exercise(
 
 
 def choose_and_report(validation, test):
-    """The setting to use, and the error to report for it; both arrays (settings, seeds)."""
-    chosen = int(validation.mean(axis=1).argmin())  # the test set has no say in this
+    """The setting to use, and its error; both arrays are (settings, seeds)."""
+    chosen = int(validation.mean(axis=1).argmin())  # the test set has no say
     return chosen, test[chosen].mean()
 
 
@@ -420,13 +420,13 @@ CHOOSE_AND_REPORT = Exercise(
 
 
 def truncated_slope(w, inputs, window):
-    """The slope of h_T by w that backpropagation through the last `window` steps gives."""
+    """d h_T / d w as backpropagation through the last `window` steps gives it."""
     states = [0.0]
     for x in inputs:
         states.append(w * states[-1] + x)
     slope, path = 0.0, 1.0
     for back in range(1, min(window, len(inputs)) + 1):
-        slope += path * states[-1 - back]  # w met this old state `back` steps before the end
+        slope += path * states[-1 - back]  # w met this state `back` steps ago
         path *= w
     return slope
 
