@@ -21,7 +21,7 @@ CONSTANT_GUESS = Exercise(
     cases=lambda rng: (
         [(0, 1, 2)]
         + [
-            (round(low, 1), round(low + width, 1), int(marks))
+            (round(float(low), 1), round(float(low + width), 1), int(marks))
             for low, width, marks in zip(
                 rng.uniform(0.5, 2, 4),
                 rng.uniform(1.5, 4, 4),
@@ -47,6 +47,16 @@ CONSTANT_GUESS = Exercise(
             "standard deviation",
             lambda low, high, marks: (marks * (high - low) ** 2 / 12) ** 0.5,
             "That is the square root of it. The error is squared, so it is the variance.",
+        ),
+        WrongAnswer(
+            "always one sixth",
+            lambda low, high, marks: 1 / 6,
+            "1/6 belongs to two numbers from 0 to 1. Here both range and number of marks vary.",
+        ),
+        WrongAnswer(
+            "the range, not squared",
+            lambda low, high, marks: marks * (high - low) / 12,
+            "A range twice as wide has a variance four times as large: square it.",
         ),
         WrongAnswer(
             "one number, many times as long",
@@ -290,6 +300,11 @@ COPY_FLOOR = Exercise(
             "shown but not wanted",
             lambda symbols, to_copy, delay: to_copy * np.log(symbols) / (delay + to_copy),
             "The symbols take their steps twice: when they are shown and when they are wanted.",
+        ),
+        WrongAnswer(
+            "always twenty",
+            lambda symbols, to_copy, delay: to_copy * np.log(symbols) / (delay + 20),
+            "20 are the steps of 10 symbols, shown and wanted. Here the number of symbols varies.",
         ),
         WrongAnswer(
             "per symbol",
