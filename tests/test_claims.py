@@ -22,6 +22,8 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from gru_lib.data import article
+from gru_lib.data.synthetic import recall
+from gru_lib.initialisation import chrono_
 
 needs_tensorflow = pytest.mark.skipif(
     find_spec("tensorflow") is None, reason="needs TensorFlow: run by make frameworks"
@@ -126,22 +128,15 @@ def recall_accuracy(kind, bias, steps=50, seed=0):
     torch.manual_seed(seed)
     cell = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[kind](1, 32, batch_first=True)
     if bias == "chrono":  # each unit keeps for a time drawn from 1 to the length of the task
-        with torch.no_grad():
-            keep = torch.log(torch.empty(32).uniform_(1, steps - 1))
-            cell.bias_ih_l0[32:64] = keep  # GRU: update gate; LSTM: forget gate
-            cell.bias_hh_l0[32:64] = 0
-            if kind == "lstm":
-                cell.bias_ih_l0[:32] = -keep
+        chrono_(cell, longest=steps, rng=seed)
     readout = nn.Linear(32, 1)
     parameters = [*cell.parameters(), *readout.parameters()]
     optimizer = torch.optim.Adam(parameters, lr=3e-3)
-    numbers = torch.Generator().manual_seed(seed)
+    rng = np.random.default_rng(seed)
 
     def answers(count):
-        x = torch.randn(count, steps, 1, generator=numbers)
-        sign = torch.randint(0, 2, (count,), generator=numbers).float()
-        x[:, 0, 0] = 2 * sign - 1
-        return readout(cell(x)[0][:, -1])[:, 0], sign
+        numbers, positive = (torch.from_numpy(part).float() for part in recall(count, steps, rng))
+        return readout(cell(numbers[..., None])[0][:, -1])[:, 0], positive
 
     for _ in range(500):
         loss = nn.functional.binary_cross_entropy_with_logits(*answers(64))
@@ -150,8 +145,8 @@ def recall_accuracy(kind, bias, steps=50, seed=0):
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
     with torch.no_grad():
-        said, sign = answers(2000)
-    return ((said > 0) == (sign > 0.5)).float().mean().item()
+        said, positive = answers(2000)
+    return ((said > 0) == (positive > 0.5)).float().mean().item()
 
 
 @pytest.fixture

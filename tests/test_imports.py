@@ -35,6 +35,8 @@ def loaded_after(code):
         ("import gru_lib.interop", {"torch", "matplotlib", "IPython", "babel", "onnx", "keras"}),
         ("import gru_lib.torch_gru", {"matplotlib", "IPython", "babel"}),
         ("import gru_lib.min_gru", {"matplotlib", "IPython", "babel"}),
+        ("import gru_lib.initialisation", {"matplotlib", "IPython", "babel"}),
+        ("import gru_lib.fleet", {"matplotlib", "IPython", "babel"}),
         ("import gru_lib.training", {"matplotlib", "IPython", "babel", "onnx"}),
         ("import gru_lib.models", {"matplotlib", "IPython", "babel", "music21", "pooch"}),
         ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel", "music21", "pooch"}),

@@ -40,9 +40,7 @@ def parity(
     >>> bits.tolist(), odd.tolist()
     ([[0, 1, 1, 1, 0, 0]], [[0, 1, 0, 1, 1, 1]])
     """
-    for name, value in (("count", count), ("length", length)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; expected 1 or more")
+    _require_counts(count=count, length=length)
     ones = np.asarray(ones, dtype=float)
     if ones.shape not in ((), (count,)):
         raise ValueError(f"ones has shape {ones.shape}; expected () or (count,) = ({count},)")
@@ -50,6 +48,103 @@ def parity(
         raise ValueError(f"ones is {ones}; expected probabilities, 0 to 1")
     bits = (rng.random((count, length)) < ones.reshape(-1, 1)).astype(np.int64)
     return bits, bits.cumsum(axis=1) % 2
+
+
+def recall(count: int, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences of which only the first number matters: it is 1 or -1, the others are noise.
+
+    Parameters
+    ----------
+    count : int
+        How many sequences, at least 1.
+    length : int
+        Numbers in each, at least 1: the first is to be recalled after ``length - 1`` others.
+    rng : np.random.Generator
+        Source of the numbers; the same state gives the same sequences.
+
+    Returns
+    -------
+    numbers : np.ndarray of float64, shape (count, length)
+        The first of each row is 1 or -1, the others are drawn from the normal distribution.
+    positive : np.ndarray of int64, shape (count,)
+        1 where the first number is 1, 0 where it is -1.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` or ``length`` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.data.synthetic import recall
+    >>> numbers, positive = recall(2, 4, np.random.default_rng(0))
+    >>> numbers.round(1).tolist(), positive.tolist()
+    ([[1.0, -0.1, 0.6, 0.1], [1.0, 0.4, 1.3, 0.9]], [1, 1])
+    """
+    _require_counts(count=count, length=length)
+    numbers = rng.normal(size=(count, length))
+    positive = rng.integers(2, size=count)
+    numbers[:, 0] = 2 * positive - 1
+    return numbers, positive
+
+
+def adding_problem(
+    count: int, length: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sequences of numbers, two of which are marked: the answer is the sum of these two.
+
+    Whoever always says 1 has a mean squared error of 1/6: each marked number is uniform from 0 to
+    1 and has a variance of 1/12. One mark is in the first half of the steps, one in the second.
+
+    Parameters
+    ----------
+    count : int
+        How many sequences, at least 1.
+    length : int
+        Steps in each, at least 2.
+    rng : np.random.Generator
+        Source of the numbers and the marks; the same state gives the same sequences.
+
+    Returns
+    -------
+    inputs : np.ndarray of float64, shape (count, length, 2)
+        In each step a number from 0 to 1, and 1 if it is marked, else 0.
+    sums : np.ndarray of float64, shape (count,)
+        The sum of the two marked numbers.
+
+    Raises
+    ------
+    ValueError
+        If ``count`` is below 1 or ``length`` below 2.
+
+    References
+    ----------
+    Hochreiter and Schmidhuber (1997), experiment 4; in the form of Bai, Kolter and Koltun (2018).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.data.synthetic import adding_problem
+    >>> inputs, sums = adding_problem(1, 4, np.random.default_rng(0))
+    >>> inputs[0].round(2).tolist(), sums.round(2).tolist()
+    ([[0.64, 1.0], [0.27, 0.0], [0.04, 0.0], [0.02, 1.0]], [0.65])
+    """
+    _require_counts(count=count)
+    if length < 2:
+        raise ValueError(f"length is {length}; expected 2 or more")
+    rows, half = np.arange(count), length // 2
+    inputs = np.zeros((count, length, 2))
+    inputs[:, :, 0] = rng.random((count, length))
+    inputs[rows, rng.integers(half, size=count), 1] = 1
+    inputs[rows, rng.integers(half, length, size=count), 1] = 1
+    return inputs, inputs.prod(axis=2).sum(axis=1)
+
+
+def _require_counts(**values: int) -> None:
+    for name, value in values.items():
+        if value < 1:
+            raise ValueError(f"{name} is {value}; expected 1 or more")
 
 
 #: What the inner nodes of a Boolean expression may be.
@@ -92,9 +187,7 @@ def boolean_expressions(count: int, depth: int, rng: np.random.Generator) -> lis
     >>> " ".join(tokens_of(other)), truth_of(other)
     ('( ( T or T ) or ( T xor F ) )', True)
     """
-    for name, value in (("count", count), ("depth", depth)):
-        if value < 1:
-            raise ValueError(f"{name} is {value}; expected 1 or more")
+    _require_counts(count=count, depth=depth)
     wanted = {True: count - count // 2, False: count // 2}
     found = []
     while len(found) < count:

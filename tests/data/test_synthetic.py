@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gru_lib.data.synthetic import boolean_expressions, parity, tokens_of, truth_of
+from gru_lib.data.synthetic import (
+    adding_problem,
+    boolean_expressions,
+    parity,
+    recall,
+    tokens_of,
+    truth_of,
+)
 
 
 @settings(max_examples=100, deadline=None)
@@ -130,3 +137,69 @@ def test_what_is_no_expression(use):
 def test_a_leaf_that_is_none():
     with pytest.raises(ValueError, match="leaf 'yes'; expected 'T' or 'F'"):
         truth_of(("and", "T", "yes"))
+
+
+# --- recall and the adding problem ------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.integers(1, 60), st.integers(0, 2**32 - 1))
+def test_recall_hides_its_answer_in_the_first_number(count, length, seed):
+    numbers, positive = recall(count, length, np.random.default_rng(seed))
+    assert numbers.shape == (count, length) and numbers.dtype == np.float64
+    assert positive.shape == (count,) and positive.dtype == np.int64
+    np.testing.assert_array_equal(numbers[:, 0], np.where(positive == 1, 1.0, -1.0))
+
+
+def test_recall_is_fair_and_its_noise_tells_nothing():
+    numbers, positive = recall(20_000, 8, np.random.default_rng(0))
+    assert abs(positive.mean() - 0.5) < 0.018  # five deviations
+    noise = numbers[:, 1:]
+    assert abs(noise.mean()) < 0.014 and abs(noise.std() - 1) < 0.01
+    shared = [np.corrcoef(column, positive)[0, 1] for column in noise.T]
+    assert np.abs(shared).max() < 5 / 20_000**0.5
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 12), st.integers(2, 60), st.integers(0, 2**32 - 1))
+def test_the_adding_problem_sums_what_is_marked(count, length, seed):
+    inputs, sums = adding_problem(count, length, np.random.default_rng(seed))
+    assert inputs.shape == (count, length, 2) and sums.shape == (count,)
+    numbers, marks = inputs[..., 0], inputs[..., 1]
+    assert ((numbers >= 0) & (numbers < 1)).all() and set(np.unique(marks)) <= {0.0, 1.0}
+    half = length // 2
+    assert (marks[:, :half].sum(axis=1) == 1).all() and (marks[:, half:].sum(axis=1) == 1).all()
+    expected = [row[mark == 1].sum() for row, mark in zip(numbers, marks, strict=True)]
+    np.testing.assert_allclose(sums, expected, rtol=0, atol=1e-12)
+
+
+def test_always_saying_1_costs_a_sixth_and_marks_are_anywhere():
+    inputs, sums = adding_problem(50_000, 10, np.random.default_rng(0))
+    error = (sums - 1) ** 2
+    assert abs(error.mean() - 1 / 6) < 5 * error.std() / 50_000**0.5
+    shares = inputs[..., 1].mean(axis=0)  # one mark in five steps each
+    assert np.abs(shares - 0.2).max() < 5 * (0.2 * 0.8 / 50_000) ** 0.5
+
+
+@pytest.mark.parametrize("make", [recall, adding_problem])
+def test_tasks_are_reproducible_and_draw_anew(make):
+    rng = np.random.default_rng(3)
+    first, second = make(4, 12, rng), make(4, 12, rng)
+    again = make(4, 12, np.random.default_rng(3))
+    np.testing.assert_array_equal(first[0], again[0])
+    np.testing.assert_array_equal(first[1], again[1])
+    assert (first[0] != second[0]).any()
+
+
+@pytest.mark.parametrize(
+    ("make", "count", "length", "message"),
+    [
+        (recall, 0, 5, "count is 0; expected 1 or more"),
+        (recall, 5, 0, "length is 0; expected 1 or more"),
+        (adding_problem, 0, 5, "count is 0; expected 1 or more"),
+        (adding_problem, 5, 1, "length is 1; expected 2 or more"),
+    ],
+)
+def test_tasks_say_what_is_out_of_range(make, count, length, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        make(count, length, np.random.default_rng(0))

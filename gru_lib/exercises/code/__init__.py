@@ -11,12 +11,14 @@ from gru_lib.exercises.code import (
     numpy_gru,
     paper_table,
     pytorch_gru,
+    training_well,
 )
 
 EXERCISES = (
     *numpy_gru.EXERCISES,
     *pytorch_gru.EXERCISES,
     *frameworks.EXERCISES,
+    *training_well.EXERCISES,
     *fast.EXERCISES,
     *paper_table.EXERCISES,
 )
