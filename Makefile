@@ -42,7 +42,7 @@ book: env
 test: env
 	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(NBVAL)
 
-# notebooks/conftest.py: each environment runs its own notebooks
+# conftest.py: each environment runs its own notebooks
 frameworks:
 	@$(SET_UP) --environment frameworks
 	@$(FRAMEWORKS_BIN)/python -m pytest -n $(JOBS) --dist loadfile -q $(NBVAL) \

@@ -389,7 +389,8 @@ def test_every_notebook_is_run_by_make_test_or_by_make_frameworks():
     [("test", ".venv/bin/python"), ("frameworks", ".venv-frameworks/bin/python")],
 )
 def test_the_two_commands_run_nbval_in_their_environments(target, python):
-    done = subprocess.run(["make", "-n", target], capture_output=True, text=True, cwd=ROOT)
+    command = ["make", "-n", "--no-print-directory", target]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     last = done.stdout.replace("\\\n", " ").splitlines()[-1]
     assert last.startswith(f"{python} -m pytest ") and " --nbval " in last
 

@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]])
 def test_ruff(command):
-    folders = ["gru_lib", "tools", "tests", "book"]
+    folders = ["gru_lib", "tools", "tests", "book", "benchmarks", "conftest.py"]
     done = subprocess.run(
         [sys.executable, "-m", "ruff", *command, *folders], cwd=ROOT, capture_output=True, text=True
     )
