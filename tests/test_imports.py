@@ -54,6 +54,7 @@ def loaded_after(code):
             {"torch", "matplotlib", "IPython", "babel"},
         ),
         ("import gru_lib.plots", {"torch", "IPython", "babel"}),
+        ("import gru_lib.scoreboard", {"torch", "numpy", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.timing", {"torch", "numpy", "matplotlib", "IPython", "babel"}),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -23,7 +23,7 @@ LONGEST_LINE = 84  # a longer one has to be scrolled on the page
 SMALLEST_SHARE_COMPARED = 0.8
 RUN_LIMIT_S = {"background": 60, "math": 60}
 OTHER_RUN_LIMIT_S = 180
-KNOWN_TAGS = {"nbval-ignore-output", "hide-input", "gpu"}
+KNOWN_TAGS = {"nbval-ignore-output", "hide-input", "gpu", "full-tier"}
 PRINTING = {"print", "check", "hint", "solution", "progress", "display"}
 MACHINE_PATH = re.compile(
     r"(/home/[\w.-]+/|/(?:root)/|/Users/[\w.-]+/|/tmp/\S+|[A-Z]:\\Users\\|site-packages/)"

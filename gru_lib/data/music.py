@@ -152,7 +152,7 @@ fetch`): 229 chorales for training, 76 for validation and 77 for the test.
     >>> from gru_lib.data.music import jsb_chorales
     >>> chorales = jsb_chorales()  # doctest: +SKIP
     """
-    sets = json.loads(fetch("jsb-chorales").read_text(encoding="utf-8"))
+    sets = json.loads((fetch("jsb-chorales") / "jsb-chorales-quarter.json").read_text("utf-8"))
     train, valid, test = (
         [roll_of_notes(chorale) for chorale in sets[name]] for name in ("train", "valid", "test")
     )

@@ -2,13 +2,17 @@
 
 Every file is named by a commit and a sha256, so that what is fetched is the same for everyone or
 is refused. What was fetched once is read from the data folder, without a network. The folder is
-the one that the environment variable ``GRU_DATA_DIR`` names, or else a cache of the user.
+the one that the environment variable ``GRU_DATA_DIR`` names, or else a cache of the user. The list
+of data sets is ``registry.json`` beside this module.
 """
 
 import difflib
 import hashlib
+import json
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 _VARIABLE = "GRU_DATA_DIR"
@@ -16,66 +20,102 @@ _VARIABLE = "GRU_DATA_DIR"
 
 @dataclass(frozen=True)
 class DataFile:
-    """One file that can be fetched.
+    """One file of a data set.
 
     Parameters
     ----------
-    repository : str
-        ``"owner/name"`` on GitHub.
-    commit : str
-        The commit that the file is taken from.
     source : str
         Its path in the repository.
-    path : str
-        Its path in the data folder.
+    bytes : int
+        Its size.
     sha256 : str
-        What the content must be.
-    licence : str
-        What is known about it.
-    citation : str
-        Whom to cite.
+        What its content must be.
 
     Examples
     --------
     >>> from gru_lib.data.registry import REGISTRY
-    >>> REGISTRY["jsb-chorales"].path
-    'jsb/jsb-chorales-quarter.json'
+    >>> REGISTRY["etth1"].files["ETTh1.csv"].bytes
+    2589657
     """
 
+    #: Path in the repository.
+    source: str
+    #: Size.
+    bytes: int
+    #: Of the content.
+    sha256: str
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set that can be fetched.
+
+    Parameters
+    ----------
+    title : str
+        What it holds, in one line.
+    repository : str
+        ``"owner/name"`` on GitHub.
+    commit : str
+        The commit that its files are taken from.
+    licence : str
+        What is known about it.
+    citation : str
+        Whom to cite.
+    folder : str
+        Its folder in the data folder.
+    files : dict of str to DataFile
+        By their paths in that folder.
+
+    Examples
+    --------
+    >>> from gru_lib.data.registry import REGISTRY
+    >>> REGISTRY["jsb-chorales"].folder, list(REGISTRY["jsb-chorales"].files)
+    ('jsb', ['jsb-chorales-quarter.json'])
+    """
+
+    #: One line.
+    title: str
     #: ``owner/name``.
     repository: str
     #: Of the repository.
     commit: str
-    #: Path in the repository.
-    source: str
-    #: Path in the data folder.
-    path: str
-    #: Of the content.
-    sha256: str
     #: In words.
     licence: str
     #: In words.
     citation: str
+    #: In the data folder.
+    folder: str
+    #: By path in the folder.
+    files: dict[str, DataFile]
+
+    def url(self, file: str) -> str:
+        """Where one of its files is fetched."""
+        source = self.files[file].source
+        return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{source}"
 
     @property
-    def url(self) -> str:
-        """Where the file is fetched."""
-        return f"https://raw.githubusercontent.com/{self.repository}/{self.commit}/{self.source}"
+    def sha256(self) -> str:
+        """One sum for the whole set: that of the file, or of the list of all files' sums."""
+        sums = [self.files[name].sha256 for name in sorted(self.files)]
+        return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
+
+
+def _read_registry() -> dict[str, DataSet]:
+    listed = json.loads(files("gru_lib.data").joinpath("registry.json").read_text("utf-8"))
+    return {
+        name: DataSet(
+            **{
+                **entry,
+                "files": {path: DataFile(**file) for path, file in entry["files"].items()},
+            }
+        )
+        for name, entry in listed.items()
+    }
 
 
 #: Everything that can be fetched, by name.
-REGISTRY = {
-    "jsb-chorales": DataFile(
-        repository="czhuang/JSB-Chorales-dataset",
-        commit="9a7f733ddb4ed91f48da64ac7f0f621c34aadd4d",
-        source="jsb-chorales-quarter.json",
-        path="jsb/jsb-chorales-quarter.json",
-        sha256="2db9329f1881a1d3f49703ec556bf1d6f84b4f6c1d702c156536e93cf31e1c91",
-        licence="none stated; the music is out of copyright",
-        citation="Boulanger-Lewandowski, Bengio and Vincent (2012), Modeling Temporal "
-        "Dependencies in High-Dimensional Sequences, ICML",
-    )
-}
+REGISTRY = _read_registry()
 
 
 def data_folder() -> Path:
@@ -100,8 +140,8 @@ def data_folder() -> Path:
     return Path(pooch.os_cache("what-is-a-gru"))
 
 
-def fetch(name: str) -> Path:
-    """The file of that name in the data folder; downloaded first if it is not there.
+def is_fetched(name: str) -> bool:
+    """Whether all files of a data set lie in the data folder, by name and size.
 
     Parameters
     ----------
@@ -110,18 +150,52 @@ def fetch(name: str) -> Path:
 
     Returns
     -------
-    Path
-        A file whose content has the sha256 of the registry.
+    bool
+        False also where a file is cut off. The content is looked at by :func:`fetch`.
 
     Raises
     ------
     ValueError
-        If there is no such name, or what the address gives has another sha256. A file that was
-        there before is then left as it was.
+        If there is no such name.
+
+    Examples
+    --------
+    >>> from gru_lib.data.registry import is_fetched
+    >>> isinstance(is_fetched("etth1"), bool)
+    True
+    """
+    entry = _entry(name)
+    folder = data_folder() / entry.folder
+    return all(
+        (folder / path).is_file() and (folder / path).stat().st_size == file.bytes
+        for path, file in entry.files.items()
+    )
+
+
+def fetch(name: str, only: Iterable[str] | None = None) -> Path:
+    """The folder of a data set; its files are downloaded first where they are not there.
+
+    Parameters
+    ----------
+    name : str
+        A key of :data:`REGISTRY`.
+    only : iterable of str, optional
+        Files of the data set, by their paths in its folder; by default all.
+
+    Returns
+    -------
+    Path
+        A folder with these files, each with the sha256 of the registry.
+
+    Raises
+    ------
+    ValueError
+        If there is no such name or file, or what an address gives has another sha256. A file that
+        was there before is then left as it was.
     ConnectionError
-        If the file cannot be downloaded.
+        If a file cannot be downloaded.
     ImportError
-        If it must be downloaded and pooch is not installed.
+        If a file must be downloaded and pooch is not installed.
 
     Examples
     --------
@@ -132,39 +206,44 @@ def fetch(name: str) -> Path:
     ValueError: there is no data set 'jsb'; did you mean 'jsb-chorales'?
     """
     entry = _entry(name)
-    file = data_folder() / entry.path
-    if file.is_file() and _sha256(file) == entry.sha256:
-        return file
+    folder = data_folder() / entry.folder
+    for path in entry.files if only is None else only:
+        file = folder / path
+        if not (file.is_file() and _sha256(file) == entry.files[path].sha256):
+            _download(name, entry, path, file)
+    return folder
+
+
+def _download(name: str, entry: DataSet, path: str, file: Path) -> None:
     pooch = _pooch(f"the data set {name!r}")
     pooch.get_logger().setLevel("WARNING")  # it would write to stderr what it downloads
+    url = entry.url(path)
     try:
         pooch.retrieve(
-            entry.url,
-            known_hash=f"sha256:{entry.sha256}",
+            url,
+            known_hash=f"sha256:{entry.files[path].sha256}",
             fname=file.name,
             path=file.parent,
             downloader=pooch.HTTPDownloader(timeout=30),
         )
     except ValueError as error:
         raise ValueError(
-            f"what {entry.url} gives is not the data set {name!r}: its sha256 is another one. "
+            f"what {url} gives is not the data set {name!r}: its sha256 is another one. "
             "Nothing was stored."
         ) from error
     except OSError as error:
         raise ConnectionError(
             f"the data set {name!r} is not in {file.parent} and cannot be fetched from "
-            f"{entry.url} ({type(error).__name__}). With a network it is downloaded once; without "
+            f"{url} ({type(error).__name__}). With a network it is downloaded once; without "
             f"one, put the file there, or let {_VARIABLE} name a folder that has it."
         ) from error
-    return file
 
 
-def _entry(name: str) -> DataFile:
+def _entry(name: str) -> DataSet:
     if name in REGISTRY:
         return REGISTRY[name]
-    near = difflib.get_close_matches(str(name), REGISTRY, n=3, cutoff=0.4) or [
-        known for known in REGISTRY if str(name) in known
-    ]
+    near = [known for known in REGISTRY if str(name) in known]
+    near = near or difflib.get_close_matches(str(name), REGISTRY, n=3, cutoff=0.4)
     guess = f"did you mean {' or '.join(map(repr, near))}?" if near else ""
     raise ValueError(
         f"there is no data set {name!r}; {guess or 'there are: ' + ', '.join(REGISTRY)}"

@@ -84,6 +84,7 @@ def write_result(
     command: str,
     seeds: Sequence[int],
     results: Mapping[str, Any],
+    packages: Sequence[str] = ("numpy", "torch"),
 ) -> None:
     """Write a result where :func:`stored_result` will find it, and what it was made with.
 
@@ -99,6 +100,8 @@ def write_result(
         The seeds that were run.
     results : mapping
         The numbers.
+    packages : sequence of str
+        Installed packages whose versions are written down.
 
     Examples
     --------
@@ -122,7 +125,7 @@ def write_result(
         "date": datetime.date.today().isoformat(),
         "versions": {
             "Python": platform.python_version(),
-            **{name: importlib.metadata.version(name).split("+")[0] for name in ("numpy", "torch")},
+            **{name: importlib.metadata.version(name).split("+")[0] for name in packages},
         },
         "seeds": list(seeds),
         "results": results,

@@ -12,7 +12,7 @@ import numpy as np
 
 from gru_lib.exercises.checker import Exercise, grade
 
-PARTS = ("background", "math", "code")
+PARTS = ("background", "math", "code", "applications")
 
 _solved: set[str] = set()
 _hints_given: dict[str, int] = {}

@@ -1,11 +1,21 @@
 """What the chapters train, built from the layers of this library.
 
->>> from gru_lib.models import FramePredictor
+>>> from gru_lib.models import SequenceClassifier
 
-So far the models of chapter 14, which predict the next frame of a binary sequence, such as the next
+Classifiers give one answer for a whole sequence: a recurrent one, one that pools and one that
+convolves. The models of chapter 14 predict the next frame of a binary sequence, such as the next
 chord of a piano roll: recurrent ones, one that sees a window, and one that only counts.
 """
 
+from gru_lib.models.classifiers import (
+    ConvolutionClassifier,
+    LabelledSequences,
+    PoolClassifier,
+    SequenceClassifier,
+    label_sequences,
+    predict_classes,
+    train_classifier,
+)
 from gru_lib.models.frames import (
     CountingPredictor,
     FramePredictor,
@@ -19,13 +29,20 @@ from gru_lib.models.frames import (
 )
 
 __all__ = [
+    "ConvolutionClassifier",
     "CountingPredictor",
     "FramePredictor",
+    "LabelledSequences",
+    "PoolClassifier",
+    "SequenceClassifier",
     "WindowPredictor",
     "continue_frames",
     "count_parameters",
     "frame_batches",
     "frame_nll",
+    "label_sequences",
     "mean_nll",
+    "predict_classes",
+    "train_classifier",
     "train_frames",
 ]

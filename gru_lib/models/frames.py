@@ -12,11 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
-from gru_lib import torch_gru
 from gru_lib._checks import require_dropout, require_generator, require_positive_integer
+from gru_lib.models.cells import require_cell
 from gru_lib.training import History, fit
-
-_CELLS = {"tanh": nn.RNN, "GRU": torch_gru.GRU, "LSTM": nn.LSTM}
 
 
 class FramePredictor(nn.Module):
@@ -50,11 +48,10 @@ class FramePredictor(nn.Module):
         self, cell: str, hidden_size: int, features: int = 88, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        if cell not in _CELLS:
-            raise ValueError(f"cell is {cell!r}; expected one of {', '.join(_CELLS)}")
+        layer = require_cell(cell)
         hidden_size = require_positive_integer("hidden_size", hidden_size)
         features = require_positive_integer("features", features)
-        self.recurrent = _CELLS[cell](features, hidden_size)
+        self.recurrent = layer(features, hidden_size)
         self.dropout = nn.Dropout(require_dropout(dropout))
         self.output = nn.Linear(hidden_size, features)
 

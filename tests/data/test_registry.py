@@ -9,8 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from gru_lib.data import registry
-from gru_lib.data.registry import REGISTRY, DataFile, data_folder, fetch
+from gru_lib.data.registry import REGISTRY, DataFile, DataSet, data_folder, fetch
 
 CONTENT = b"some data"
 
@@ -38,24 +37,22 @@ def server(tmp_path):
 def entry(monkeypatch, tmp_path):
     """A data set of the test's own, in a folder of its own; its address is refused."""
     monkeypatch.setenv("GRU_DATA_DIR", str(tmp_path / "data"))
-    entry = replace(
-        REGISTRY["jsb-chorales"], path="set/file.txt", sha256=hashlib.sha256(CONTENT).hexdigest()
-    )
+    file = DataFile("file.txt", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
+    entry = replace(REGISTRY["jsb-chorales"], folder="set", files={"file.txt": file})
     monkeypatch.setitem(REGISTRY, "a-set", entry)
-    monkeypatch.setattr(DataFile, "url", "http://127.0.0.1:9/file.txt")
+    monkeypatch.setattr(DataSet, "url", lambda self, file: f"http://127.0.0.1:9/{file}")
     return entry
 
 
 def test_downloaded_once_and_then_without_a_network(entry, server, monkeypatch, tmp_path):
     address, folder = server
     (folder / "file.txt").write_bytes(CONTENT)
-    monkeypatch.setattr(DataFile, "url", f"{address}/file.txt")
-    file = fetch("a-set")
-    assert file == tmp_path / "data" / "set" / "file.txt"
-    assert file.read_bytes() == CONTENT
-    monkeypatch.setattr(DataFile, "url", "http://127.0.0.1:9/file.txt")
+    monkeypatch.setattr(DataSet, "url", lambda self, file: f"{address}/{file}")
+    assert fetch("a-set") == tmp_path / "data" / "set"
+    assert (tmp_path / "data" / "set" / "file.txt").read_bytes() == CONTENT
+    monkeypatch.setattr(DataSet, "url", lambda self, file: f"http://127.0.0.1:9/{file}")
     monkeypatch.setitem(sys.modules, "pooch", None)  # not even pooch is needed
-    assert fetch("a-set").read_bytes() == CONTENT
+    assert (fetch("a-set") / "file.txt").read_bytes() == CONTENT
 
 
 def test_no_network(entry):
@@ -66,7 +63,7 @@ def test_no_network(entry):
 
 
 def test_an_address_that_gives_nothing(entry, server, monkeypatch):
-    monkeypatch.setattr(DataFile, "url", f"{server[0]}/file.txt")
+    monkeypatch.setattr(DataSet, "url", lambda self, file: f"{server[0]}/{file}")
     with pytest.raises(ConnectionError, match="HTTPError"):
         fetch("a-set")
 
@@ -75,8 +72,8 @@ def test_an_address_that_gives_nothing(entry, server, monkeypatch):
 def test_another_content_is_refused_and_nothing_is_touched(entry, server, monkeypatch, before):
     address, folder = server
     (folder / "file.txt").write_bytes(b"changed")
-    monkeypatch.setattr(DataFile, "url", f"{address}/file.txt")
-    file = data_folder() / entry.path
+    monkeypatch.setattr(DataSet, "url", lambda self, file: f"{address}/{file}")
+    file = data_folder() / entry.folder / "file.txt"
     if before:
         file.parent.mkdir(parents=True)
         file.write_bytes(before)
@@ -84,7 +81,7 @@ def test_another_content_is_refused_and_nothing_is_touched(entry, server, monkey
         fetch("a-set")
     assert (file.read_bytes() if file.exists() else None) == before
     (folder / "file.txt").write_bytes(CONTENT)  # and a right one is still taken
-    assert fetch("a-set").read_bytes() == CONTENT
+    assert (fetch("a-set") / "file.txt").read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize(
@@ -114,14 +111,21 @@ def test_without_the_variable_there_is_a_cache(monkeypatch):
 @pytest.mark.parametrize("name", REGISTRY)
 def test_entries_are_complete(name):
     entry = REGISTRY[name]
-    assert len(entry.sha256) == 64 and len(entry.commit) == 40
-    assert entry.url.startswith(f"https://raw.githubusercontent.com/{entry.repository}/")
-    assert entry.commit in entry.url and entry.url.endswith(entry.source)
-    assert entry.licence and entry.citation
-    assert not entry.path.startswith("/") and ".." not in entry.path
+    assert len(entry.commit) == 40 and len(entry.sha256) == 64
+    assert entry.title and entry.licence and entry.citation and entry.files
+    for path, file in entry.files.items():
+        assert len(file.sha256) == 64 and file.bytes > 0
+        url = entry.url(path)
+        assert url.startswith(f"https://raw.githubusercontent.com/{entry.repository}/")
+        assert entry.commit in url and url.endswith(file.source)
+        for part in (entry.folder, path):
+            assert not part.startswith("/") and ".." not in part
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_the_data_beside_the_clone_are_those(name, full_tier):
-    assert registry._sha256(full_tier / REGISTRY[name].path) == REGISTRY[name].sha256
-    assert fetch(name) == full_tier / REGISTRY[name].path
+    folder = fetch(name)
+    assert folder == full_tier / REGISTRY[name].folder
+    assert all(
+        (folder / path).stat().st_size == f.bytes for path, f in REGISTRY[name].files.items()
+    )

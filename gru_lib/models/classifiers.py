@@ -1,0 +1,499 @@
+"""One answer for a whole sequence: a recurrent classifier and two rivals without a state.
+
+All models have one interface: ``model(x, lengths)`` takes a padded batch and gives logits of shape
+(batch, classes). ``x`` holds features, shape (batch, length, input_size), or, for a model with a
+``vocabulary_size``, token numbers of shape (batch, length). Steps from ``lengths`` on are padding
+and touch nothing. Without ``lengths`` there is no padding.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
+
+from gru_lib._checks import require_bool, require_dropout, require_positive_integer
+from gru_lib.models.cells import require_cell
+from gru_lib.training import History, fit
+
+
+class LabelledSequences(NamedTuple):
+    """Padded sequences with a class each.
+
+    Parameters
+    ----------
+    x : Tensor, shape (count, longest, features) or (count, longest)
+        Features, or token numbers; zeros after the end of a sequence.
+    lengths : Tensor of int64, shape (count,)
+        How many steps of each are real.
+    y : Tensor of int64, shape (count,)
+        Class numbers.
+
+    Examples
+    --------
+    >>> from gru_lib.models import label_sequences
+    >>> data = label_sequences([[5, 2, 7], [4]], [1, 0])
+    >>> data.x.tolist(), data.lengths.tolist()
+    ([[5, 2, 7], [4, 0, 0]], [3, 1])
+    """
+
+    #: Features or token numbers.
+    x: Tensor
+    #: Real steps.
+    lengths: Tensor
+    #: Classes.
+    y: Tensor
+
+
+def label_sequences(sequences: Sequence[ArrayLike], classes: ArrayLike) -> LabelledSequences:
+    """Pad sequences of any length, and keep with each its length and its class.
+
+    Parameters
+    ----------
+    sequences : sequence of arrays, each of shape (length, features) or (length,)
+        Features become float32; whole numbers of shape (length,) are token numbers.
+    classes : array_like of int, shape (count,)
+        One for each sequence.
+
+    Returns
+    -------
+    LabelledSequences
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, one is empty, they differ in their features, or the number of
+        classes does not fit.
+
+    Examples
+    --------
+    >>> from gru_lib.models import label_sequences
+    >>> import numpy as np
+    >>> data = label_sequences([np.ones((4, 3)), np.ones((2, 3))], [0, 1])
+    >>> data.x.shape, data.y.tolist()
+    (torch.Size([2, 4, 3]), [0, 1])
+    """
+    arrays = [np.asarray(sequence) for sequence in sequences]
+    y = torch.as_tensor(np.asarray(classes), dtype=torch.int64)
+    if not arrays:
+        raise ValueError("sequences is empty; expected at least one sequence")
+    if y.shape != (len(arrays),):
+        raise ValueError(
+            f"classes has shape {tuple(y.shape)}; expected ({len(arrays)},), one a sequence"
+        )
+    for number, array in enumerate(arrays):
+        if len(array) == 0:
+            raise ValueError(f"sequence {number} is empty; expected at least one step")
+        if array.shape[1:] != arrays[0].shape[1:]:
+            raise ValueError(
+                f"sequence {number} has shape {array.shape}, but sequence 0 {arrays[0].shape}; "
+                "expected the same number of features in all"
+            )
+    dtype = torch.float32 if arrays[0].ndim == 2 else torch.int64
+    x = pad_sequence([torch.as_tensor(array, dtype=dtype) for array in arrays], batch_first=True)
+    return LabelledSequences(x, torch.tensor([len(array) for array in arrays]), y)
+
+
+class SequenceClassifier(nn.Module):
+    """A recurrent layer that reads the sequence, and a linear layer that answers.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of a step; with a vocabulary, entries of an embedding.
+    hidden_size : int
+        Entries of the hidden state of each layer and direction.
+    classes : int
+        Possible answers.
+    cell : str, default "GRU"
+        ``"tanh"``, ``"GRU"`` or ``"LSTM"``.
+    vocabulary_size : int, optional
+        If given, the input is token numbers below it, and each has an embedding.
+    num_layers : int, default 1
+        Recurrent layers.
+    bidirectional : bool, default False
+        Whether each layer also reads the sequence backwards.
+    pool : str, default "last"
+        What the answer is given from: the ``"last"`` real state of each direction, or the
+        ``"mean"`` or ``"max"`` of the states of all real steps.
+    dropout : float in [0, 1), default 0.0
+        Share of the inputs and of what the answer is given from that is dropped in training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not allowed; in a call, if the input does not fit.
+
+    Examples
+    --------
+    >>> from gru_lib.models import SequenceClassifier
+    >>> import torch
+    >>> model = SequenceClassifier(12, 32, classes=9)
+    >>> model(torch.zeros(4, 29, 12), torch.tensor([29, 7, 16, 20])).shape
+    torch.Size([4, 9])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        classes: int,
+        *,
+        cell: str = "GRU",
+        vocabulary_size: int | None = None,
+        num_layers: int = 1,
+        bidirectional: bool = False,
+        pool: str = "last",
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if pool not in _POOLS:
+            raise ValueError(f"pool is {pool!r}; expected one of {', '.join(map(repr, _POOLS))}")
+        self.pool = pool
+        self.read = _Input(input_size, vocabulary_size)
+        directions = 1 + require_bool("bidirectional", bidirectional)
+        hidden_size = require_positive_integer("hidden_size", hidden_size)
+        self.recurrent = require_cell(cell)(
+            input_size,
+            hidden_size,
+            num_layers=require_positive_integer("num_layers", num_layers),
+            batch_first=True,
+            bidirectional=directions == 2,
+        )
+        self.dropout = nn.Dropout(require_dropout(dropout))
+        self.output = nn.Linear(
+            directions * hidden_size, require_positive_integer("classes", classes)
+        )
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits, shape (batch, classes)."""
+        return self.output(self.dropout(self.summary(x, lengths)))
+
+    def summary(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """What the answer is given from, shape (batch, directions * hidden_size)."""
+        features, lengths = self.read(x, lengths)
+        packed = pack_padded_sequence(
+            self.dropout(features), lengths.cpu(), batch_first=True, enforce_sorted=False
+        )
+        states, last = self.recurrent(packed)
+        if self.pool == "last":
+            last = last[0] if isinstance(last, tuple) else last  # an LSTM's second is its cell
+            directions = self.output.in_features // last.shape[-1]
+            return torch.cat(tuple(last[-directions:]), dim=-1)
+        states, _ = pad_packed_sequence(states, batch_first=True)
+        return _POOLS[self.pool](states, _real_steps(states, lengths))
+
+
+class PoolClassifier(nn.Module):
+    """A rival that cannot see order: one layer on each step, the mean over the steps, one layer.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of a step; with a vocabulary, entries of an embedding.
+    hidden_size : int
+        Units of the layer on each step.
+    classes : int
+        Possible answers.
+    vocabulary_size : int, optional
+        If given, the input is token numbers below it.
+    dropout : float in [0, 1), default 0.0
+        Share of the inputs and of the means that is dropped in training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not allowed; in a call, if the input does not fit.
+
+    Examples
+    --------
+    >>> from gru_lib.models import PoolClassifier
+    >>> import torch
+    >>> model = PoolClassifier(3, 8, classes=2).eval()
+    >>> x = torch.rand(1, 6, 3)
+    >>> torch.allclose(model(x), model(x.flip(1)), atol=1e-6)
+    True
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        classes: int,
+        *,
+        vocabulary_size: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.read = _Input(input_size, vocabulary_size)
+        hidden_size = require_positive_integer("hidden_size", hidden_size)
+        self.each_step = nn.Linear(input_size, hidden_size)
+        self.dropout = nn.Dropout(require_dropout(dropout))
+        self.output = nn.Linear(hidden_size, require_positive_integer("classes", classes))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits, shape (batch, classes)."""
+        features, lengths = self.read(x, lengths)
+        hidden = torch.relu(self.each_step(self.dropout(features)))
+        return self.output(self.dropout(_mean(hidden, _real_steps(hidden, lengths))))
+
+
+class ConvolutionClassifier(nn.Module):
+    """A rival that sees order only nearby: two convolutions over time, the largest value of each.
+
+    Parameters
+    ----------
+    input_size : int
+        Features of a step; with a vocabulary, entries of an embedding.
+    channels : int
+        Channels of both convolutions.
+    classes : int
+        Possible answers.
+    width : int, default 5
+        Steps that a convolution sees; odd.
+    vocabulary_size : int, optional
+        If given, the input is token numbers below it.
+    dropout : float in [0, 1), default 0.0
+        Share of the inputs and of the largest values that is dropped in training.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is not allowed; in a call, if the input does not fit.
+
+    Examples
+    --------
+    >>> from gru_lib.models import ConvolutionClassifier
+    >>> import torch
+    >>> ConvolutionClassifier(3, 8, classes=2)(torch.zeros(4, 2, 3)).shape  # shorter than width
+    torch.Size([4, 2])
+    """
+
+    def __init__(
+        self,
+        input_size: int,
+        channels: int,
+        classes: int,
+        *,
+        width: int = 5,
+        vocabulary_size: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if require_positive_integer("width", width) % 2 == 0:
+            raise ValueError(f"width is {width}; expected an odd number, so that it has a middle")
+        self.read = _Input(input_size, vocabulary_size)
+        channels = require_positive_integer("channels", channels)
+        self.first = nn.Conv1d(input_size, channels, width, padding="same")
+        self.second = nn.Conv1d(channels, channels, width, padding="same")
+        self.dropout = nn.Dropout(require_dropout(dropout))
+        self.output = nn.Linear(channels, require_positive_integer("classes", classes))
+
+    def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Logits, shape (batch, classes)."""
+        features, lengths = self.read(x, lengths)
+        real = _real_steps(features, lengths)
+        # padding is zero before each convolution, as the outside of the sequence is
+        hidden = (self.dropout(features) * real).transpose(1, 2)
+        hidden = torch.relu(self.first(hidden)) * real.transpose(1, 2)
+        hidden = torch.relu(self.second(hidden)).transpose(1, 2)
+        return self.output(self.dropout(_max(hidden, real)))
+
+
+def train_classifier(
+    model: nn.Module,
+    train: LabelledSequences,
+    valid: LabelledSequences,
+    *,
+    seed: int,
+    epochs: int = 20,
+    learning_rate: float = 1e-2,
+    batch_size: int = 32,
+    buckets: bool = True,
+    device: str | torch.device = "cpu",
+    progress: bool = True,
+) -> History:
+    """Train a classifier and keep the weights of the epoch with the lowest validation loss.
+
+    Adam with a learning rate that rises to its maximum and falls to almost zero (one cycle),
+    gradients of norm at most 1, batches in a new order each epoch.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        ``model(x, lengths)`` gives logits.
+    train, valid : LabelledSequences
+        What to learn from, and what to choose the epoch by.
+    seed : int
+        Decides the order of batches and what is dropped.
+    epochs, learning_rate, batch_size
+        Of the recipe.
+    buckets : bool
+        Whether sequences of like length share a batch, which saves padding.
+    device : str or torch.device
+        As ``choose_device`` takes it.
+    progress : bool
+        Show a progress bar, on a terminal and in a notebook.
+
+    Returns
+    -------
+    History
+
+    Raises
+    ------
+    ValueError
+        If a class of ``valid`` has no sequence in ``train``, or an argument is not allowed.
+
+    Examples
+    --------
+    >>> from gru_lib.models import PoolClassifier, label_sequences, train_classifier
+    >>> import torch
+    >>> data = label_sequences([[1, 1], [2], [2, 2, 2], [1]], [0, 1, 1, 0])
+    >>> model = PoolClassifier(4, 8, classes=2, vocabulary_size=3)
+    >>> history = train_classifier(model, data, data, seed=0, epochs=200, progress=False)
+    >>> history.valid_loss[-1] < 0.1
+    True
+    """
+    unheard = sorted(set(valid.y.tolist()) - set(train.y.tolist()))
+    if unheard:
+        raise ValueError(f"valid holds the classes {unheard}, of which train has no sequence")
+    count = -(-len(train.y) // require_positive_integer("batch_size", batch_size))
+
+    def batches(epoch: int) -> list[LabelledSequences]:
+        # a new order within equal lengths, too, so that batches differ from epoch to epoch
+        order = torch.randperm(len(train.y))
+        if buckets:
+            order = order[torch.argsort(train.lengths[order], stable=True)]
+        rows = order.split(batch_size)
+        return [_rows(train, rows[i]) for i in torch.randperm(len(rows)).tolist()]
+
+    optimizer = torch.optim.Adam(model.parameters())
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=epochs * count
+    )
+    return fit(
+        model,
+        _mean_cross_entropy,
+        batches,
+        epochs=epochs,
+        optimizer=optimizer,
+        scheduler=scheduler,
+        scheduler_every="batch",
+        valid_batches=_in_order(valid),
+        patience=epochs,  # never stops early, but takes the best epoch's weights
+        max_grad_norm=1.0,
+        seed=seed,
+        device=device,
+        progress=progress,
+    )
+
+
+@torch.no_grad()
+def predict_classes(model: nn.Module, data: LabelledSequences) -> np.ndarray:
+    """The class that a model takes each sequence for.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        ``model(x, lengths)`` gives logits; it is put into evaluation mode.
+    data : LabelledSequences
+        The classes in it are not looked at.
+
+    Returns
+    -------
+    np.ndarray of int, shape (count,)
+
+    Examples
+    --------
+    >>> from gru_lib.models import PoolClassifier, label_sequences, predict_classes
+    >>> data = label_sequences([[1, 1], [2]], [0, 1])
+    >>> predict_classes(PoolClassifier(4, 8, classes=2, vocabulary_size=3), data).shape
+    (2,)
+    """
+    model.eval()
+    device = next(model.parameters()).device
+    return torch.cat(
+        [model(batch.x.to(device), batch.lengths).argmax(dim=1).cpu() for batch in _in_order(data)]
+    ).numpy()
+
+
+def _mean_cross_entropy(model: nn.Module, batch: LabelledSequences) -> tuple[Tensor, int]:
+    x, lengths, y = batch
+    return cross_entropy(model(x, lengths), y), len(y)
+
+
+def _in_order(data: LabelledSequences, batch_size: int = 256) -> list[LabelledSequences]:
+    return [_rows(data, rows) for rows in torch.arange(len(data.y)).split(batch_size)]
+
+
+def _rows(data: LabelledSequences, rows: Tensor) -> LabelledSequences:
+    lengths = data.lengths[rows]
+    return LabelledSequences(data.x[rows, : int(lengths.max())], lengths, data.y[rows])
+
+
+class _Input(nn.Module):
+    """Checks what a classifier is given, and looks token numbers up."""
+
+    def __init__(self, input_size: int, vocabulary_size: int | None) -> None:
+        super().__init__()
+        self.input_size = require_positive_integer("input_size", input_size)
+        self.embedding = None
+        if vocabulary_size is not None:
+            vocabulary_size = require_positive_integer("vocabulary_size", vocabulary_size)
+            self.embedding = nn.Embedding(vocabulary_size, input_size)
+
+    def forward(self, x: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Features, shape (batch, length, input_size), and lengths, shape (batch,)."""
+        if self.embedding is None and (x.ndim != 3 or x.shape[2] != self.input_size):
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; expected (batch, length, {self.input_size})"
+            )
+        if self.embedding is not None:
+            self._require_tokens(x)
+        if x.shape[1] == 0:
+            raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one step")
+        if lengths is None:
+            lengths = torch.full((len(x),), x.shape[1])
+        if lengths.shape != x.shape[:1]:
+            raise ValueError(
+                f"lengths has shape {tuple(lengths.shape)}; expected ({len(x)},), one a sequence"
+            )
+        if lengths.min() < 1 or lengths.max() > x.shape[1]:
+            raise ValueError(
+                f"lengths go from {lengths.min()} to {lengths.max()}; "
+                f"expected 1 to {x.shape[1]}, the steps of x"
+            )
+        return (x if self.embedding is None else self.embedding(x)), lengths
+
+    def _require_tokens(self, x: Tensor) -> None:
+        if x.ndim != 2 or x.is_floating_point():
+            raise ValueError(
+                f"x has shape {tuple(x.shape)} and dtype {x.dtype}; "
+                "expected token numbers of shape (batch, length)"
+            )
+        if x.numel() and (x.min() < 0 or x.max() >= self.embedding.num_embeddings):
+            raise ValueError(
+                f"x holds token numbers from {x.min()} to {x.max()}; "
+                f"expected 0 to {self.embedding.num_embeddings - 1}"
+            )
+
+
+def _real_steps(steps: Tensor, lengths: Tensor) -> Tensor:
+    """True for a real step and False for padding, shape (batch, length, 1)."""
+    numbers = torch.arange(steps.shape[1], device=steps.device)
+    return (numbers < lengths.to(steps.device)[:, None])[:, :, None]
+
+
+def _mean(states: Tensor, real: Tensor) -> Tensor:
+    return (states * real).sum(dim=1) / real.sum(dim=1)
+
+
+def _max(states: Tensor, real: Tensor) -> Tensor:
+    return states.masked_fill(~real, -torch.inf).max(dim=1).values
+
+
+_POOLS = {"last": None, "mean": _mean, "max": _max}
