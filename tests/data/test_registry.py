@@ -9,7 +9,16 @@ from dataclasses import replace
 
 import pytest
 
-from gru_lib.data.registry import REGISTRY, DataFile, DataSet, data_folder, fetch
+from gru_lib.data import _download
+from gru_lib.data.registry import (
+    REGISTRY,
+    DataFile,
+    DataSet,
+    check,
+    data_folder,
+    fetch,
+    is_fetched,
+)
 
 CONTENT = b"some data"
 
@@ -37,6 +46,7 @@ def server(tmp_path):
 def entry(monkeypatch, tmp_path):
     """A data set of the test's own, in a folder of its own; its address is refused."""
     monkeypatch.setenv("GRU_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setattr(_download, "_WAITS", (0, 0, 0))
     file = DataFile("file.txt", len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
     entry = replace(REGISTRY["jsb-chorales"], folder="set", files={"file.txt": file})
     monkeypatch.setitem(REGISTRY, "a-set", entry)
@@ -77,7 +87,7 @@ def test_another_content_is_refused_and_nothing_is_touched(entry, server, monkey
     if before:
         file.parent.mkdir(parents=True)
         file.write_bytes(before)
-    with pytest.raises(ValueError, match="is not the data set 'a-set'"):
+    with pytest.raises(ValueError, match="of the data set 'a-set': its sha256 is another"):
         fetch("a-set")
     assert (file.read_bytes() if file.exists() else None) == before
     (folder / "file.txt").write_bytes(CONTENT)  # and a right one is still taken
@@ -92,9 +102,41 @@ def test_another_content_is_refused_and_nothing_is_touched(entry, server, monkey
         ("weather in Vienna", "there are: jsb-chorales"),
     ],
 )
-def test_unknown_names(name, message):
+@pytest.mark.parametrize("function", [fetch, is_fetched, check])
+def test_unknown_names(function, name, message):
     with pytest.raises(ValueError, match=message):
-        fetch(name)
+        function(name)
+
+
+@pytest.mark.parametrize(
+    ("file", "message"),
+    [
+        ("stsa.binary.trian", r"'sst2' has no file 'stsa.binary.trian'; did you mean 'stsa.bin"),
+        ("dev", "did you mean 'stsa.binary.dev'"),
+        ("x", r"there are: stsa.binary.dev, stsa.binary.test, stsa.binary.train$"),
+    ],
+)
+def test_unknown_files(file, message):
+    with pytest.raises(ValueError, match=message):
+        fetch("sst2", only=["stsa.binary.dev", file])
+
+
+def test_one_of_many_files_lists_some():
+    with pytest.raises(ValueError, match=r"there are: (\S+, ){10}\.\.\.$"):
+        fetch("fsdd", only=["?"])
+
+
+def test_a_single_name_is_no_list():
+    with pytest.raises(TypeError, match=r"such as \['stsa.binary.dev'\]"):
+        fetch("sst2", only="stsa.binary.dev")
+
+
+def test_a_file_is_no_data_folder(monkeypatch, tmp_path):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("GRU_DATA_DIR", str(tmp_path / "file"))
+    for function in (fetch, is_fetched, check):
+        with pytest.raises(NotADirectoryError, match=r"GRU_DATA_DIR is .*, a file; expected a fo"):
+            function("sst2")
 
 
 def test_without_pooch(entry, monkeypatch):
