@@ -414,6 +414,17 @@ def test_a_part_that_another_process_writes_is_left_alone(server, folder):
         assert lying(folder) == {"a.bin": CONTENT["a.bin"], "a.bin.part": b""}
 
 
+def test_a_part_that_was_put_in_place_meanwhile_is_not_written_to(server, folder, monkeypatch):
+    begin(folder, CONTENT["a.bin"])
+
+    def late(file, how):  # the other process is ready between opening and locking
+        (folder / "a.bin.part").rename(folder / "a.bin")
+
+    monkeypatch.setattr(_download.fcntl, "flock", late)
+    assert _download._claim(folder / "a.bin.part") is None
+    assert lying(folder) == {"a.bin": CONTENT["a.bin"]}
+
+
 def test_without_locks_nothing_is_resumed(server, folder, monkeypatch):
     monkeypatch.setattr(_download, "fcntl", None)
     begin(folder, CONTENT["a.bin"][:10_000])
