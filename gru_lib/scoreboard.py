@@ -5,8 +5,10 @@ page that gathers all applications reads them there, so that nobody types them.
 """
 
 import html
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 from statistics import mean
 from typing import Any
 
@@ -15,8 +17,11 @@ MEDIA_TYPE = "application/vnd.gru-lib.scoreboard+json"
 #: What a row can be, in the order in which rows are shown.
 KINDS = ("trivial", "non-recurrent", "recurrent rival", "GRU", "control")
 
+_KEYS = ("task", "data", "metric", "better", "digits", "stored", "rows")
+_ROW_KEYS = ("name", "kind", "scores", "parameters")
 _TRAINED = ("recurrent rival", "GRU", "control")
 _FEWEST_SEEDS = 3
+_PLACES = ("behind", "level", "ahead")
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,10 @@ class Scoreboard:
 
     Raises
     ------
+    TypeError
+        If an argument is of another type.
     ValueError
-        If ``better`` is something else.
+        If ``better`` is something else, or ``task``, ``data`` or ``metric`` is empty or no line.
 
     Examples
     --------
@@ -104,11 +111,13 @@ class Scoreboard:
     ) -> None:
         if better not in ("higher", "lower"):
             raise ValueError(f"better is {better!r}; expected 'higher' or 'lower'")
-        self.task = task
-        self.data = data
-        self.metric = metric
+        self.task = _require_line("task", task)
+        self.data = _require_line("data", data)
+        self.metric = _require_line("metric", metric)
         self.better = better
-        self.digits = digits
+        self.digits = _require_count("digits", digits)
+        if not isinstance(stored, bool):
+            raise TypeError(f"stored is {stored!r}; expected True or False")
         self.stored = stored
         self.rows: list[Score] = []
 
@@ -130,19 +139,27 @@ class Scoreboard:
 
         Raises
         ------
+        TypeError
+            If an argument is of another type.
         ValueError
-            If the name is taken, the kind unknown, or there are too few scores.
+            If the name is taken, the kind unknown, a score is NaN or infinite, or there are too
+            few scores.
         """
+        _require_line("name", name)
         if kind not in KINDS:
             raise ValueError(f"kind is {kind!r}; expected one of {', '.join(map(repr, KINDS))}")
         if name in {row.name for row in self.rows}:
             raise ValueError(f"there is a row {name!r} already")
+        scores = _require_scores(name, scores)
         fewest = _FEWEST_SEEDS if kind in _TRAINED else 1
         if len(scores) < fewest:
             raise ValueError(
-                f"{name!r} has {len(scores)} scores; a row of the kind {kind!r} needs {fewest}"
+                f"{name!r} has {len(scores)} score{'' if len(scores) == 1 else 's'}; "
+                f"a row of the kind {kind!r} needs {fewest}, one a seed"
             )
-        self.rows.append(Score(name, kind, tuple(float(score) for score in scores), parameters))
+        if parameters is not None:
+            parameters = _require_count("parameters", parameters)
+        self.rows.append(Score(name, kind, scores, parameters))
 
     def best(self, *kinds: str) -> Score:
         """The row with the best mean among those of some kinds.
@@ -186,32 +203,68 @@ class Scoreboard:
             return "ahead"
         return "behind" if max(first) < min(second) else "level"
 
+    def against(self, *kinds: str) -> tuple[str, Score]:
+        """Where the best GRU stands among the rows of some kinds.
+
+        Parameters
+        ----------
+        *kinds : str
+            Of :data:`KINDS`.
+
+        Returns
+        -------
+        place : str
+            As :meth:`compare` gives it, against the row that is hardest to beat.
+        row : Score
+            That row: one that the GRU is behind, or else one that it is level with, or else one
+            that it is ahead of; among several the one with the best mean.
+
+        Raises
+        ------
+        ValueError
+            If there is no GRU or no such row.
+        """
+        gru = self.best("GRU")
+        self.best(*kinds)
+        rows = [row for row in self.rows if row.kind in kinds]
+        places = [_PLACES.index(self.compare(gru, row)) for row in rows]
+        sign = 1 if self.better == "higher" else -1
+        hardest = min(range(len(rows)), key=lambda i: (places[i], -sign * rows[i].mean))
+        return _PLACES[places[hardest]], rows[hardest]
+
+    def missing_kinds(self) -> list[str]:
+        """Kinds that have no row yet; a verdict needs one of each.
+
+        Returns
+        -------
+        list of str
+        """
+        return [kind for kind in KINDS if kind not in {row.kind for row in self.rows}]
+
     def verdict(self) -> str:
         """What follows, in one line.
 
         Returns
         -------
         str
-            The best GRU against the best baseline and the best recurrent rival, and whether
-            every control is worse than it. "Ahead" and "behind" take all seeds.
+            The best GRU against the baselines and against the recurrent rivals, and whether every
+            control is worse than it. "Ahead" and "behind" take all seeds; what is named is the
+            baseline and the rival that are hardest to beat.
 
         Raises
         ------
         ValueError
             If there is no GRU, no baseline of either kind, no rival or no control.
         """
-        gru = self.best("GRU")
-        self.best("trivial")  # a table without a dull baseline has no verdict
-        baseline = self.best("trivial", "non-recurrent")
-        self.best("non-recurrent")
-        rival = self.best("recurrent rival")
-        place = self.compare(gru, baseline)
+        missing = self.missing_kinds()
+        if missing:
+            raise ValueError(f"there is no row of the kind {', '.join(map(repr, missing))}")
+        place, baseline = self.against("trivial", "non-recurrent")
         whom = "every baseline" if place == "ahead" else baseline.name
-        controls = [row for row in self.rows if row.kind == "control"]
-        self.best("control")
-        failed = all(self.compare(gru, control) == "ahead" for control in controls)
+        beside, rival = self.against("recurrent rival")
+        failed = self.against("control")[0] == "ahead"
         return (
-            f"{gru.name} {_place(place)} {whom}, {_place(self.compare(gru, rival))} {rival.name}; "
+            f"{self.best('GRU').name} {_place(place)} {whom}, {_place(beside)} {rival.name}; "
             f"{'the control fails' if failed else 'THE CONTROL DOES NOT FAIL'}"
         )
 
@@ -252,7 +305,13 @@ class Scoreboard:
         Returns
         -------
         Scoreboard
+
+        Raises
+        ------
+        TypeError, ValueError
+            If it is something else: as the constructor and :meth:`add` say it.
         """
+        _require_keys("stored", stored, _KEYS)
         board = cls(
             stored["task"],
             stored["data"],
@@ -262,6 +321,7 @@ class Scoreboard:
             stored=stored["stored"],
         )
         for row in stored["rows"]:
+            _require_keys("row", row, _ROW_KEYS)
             board.add(row["name"], row["kind"], row["scores"], row["parameters"])
         return board
 
@@ -296,8 +356,14 @@ class Scoreboard:
         ]
 
     def _heading(self) -> tuple[str, str, str, str]:
-        seeds = max(len(row.scores) for row in self.rows)
-        return "", "", "parameters", f"{self.metric}, {self.better} is better ({seeds} seeds)"
+        counts = {len(row.scores) for row in self.rows if len(row.scores) > 1}
+        seeds = " to ".join(map(str, sorted({min(counts), max(counts)}))) if counts else ""
+        said = f"{self.metric}, {self.better} is better"
+        return "", "", "parameters", f"{said} ({seeds} seeds)" if seeds else said
+
+    def _verdict_or_what_is_missing(self) -> str:
+        missing = self.missing_kinds()
+        return f"no verdict without {', '.join(missing)}" if missing else self.verdict()
 
     def __repr__(self) -> str:
         lines = [self._heading(), *self._lines()]
@@ -306,7 +372,7 @@ class Scoreboard:
             f"{a:{widths[0]}}  {b:{widths[1]}}  {c:>{widths[2]}}  {d}".rstrip()
             for a, b, c, d in lines
         ]
-        return "\n".join([f"{self.task}, {self.data}", *table, self.verdict()])
+        return "\n".join([f"{self.task}, {self.data}", *table, self._verdict_or_what_is_missing()])
 
     def _repr_html_(self) -> str:
         def row(cells: Sequence[str], tag: str) -> str:
@@ -317,7 +383,7 @@ class Scoreboard:
             )
 
         body = "".join(f"<tr>{row(line, 'td')}</tr>" for line in self._lines())
-        title = html.escape(f"{self.task}, {self.data}. {self.verdict()}.")
+        title = html.escape(f"{self.task}, {self.data}. {self._verdict_or_what_is_missing()}.")
         return (
             f'<table class="scoreboard"><caption>{title}</caption>'
             f"<thead><tr>{row(self._heading(), 'th')}</tr></thead><tbody>{body}</tbody></table>"
@@ -333,3 +399,39 @@ class Scoreboard:
 
 def _place(comparison: str) -> str:
     return {"ahead": "ahead of", "behind": "behind", "level": "level with"}[comparison]
+
+
+def _require_line(name: str, text: str) -> str:
+    if not isinstance(text, str):
+        raise TypeError(f"{name} is {text!r}; expected a string")
+    if not text.strip() or len(text.splitlines()) > 1:
+        raise ValueError(f"{name} is {text!r}; expected words in one line")
+    return text
+
+
+def _require_count(name: str, value: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} is {value!r}; expected a whole number, at least 0")
+    if value < 0:
+        raise ValueError(f"{name} is {value}; expected at least 0")
+    return int(value)
+
+
+def _require_scores(name: str, scores: Sequence[float]) -> tuple[float, ...]:
+    """The scores as floats, or an error that names the one that is none."""
+    if isinstance(scores, str | dict) or not isinstance(scores, Iterable):
+        raise TypeError(f"the scores of {name!r} are {scores!r}; expected a list of numbers")
+    scores = list(scores)
+    for seed, score in enumerate(scores):
+        if isinstance(score, bool) or not isinstance(score, Real):
+            raise TypeError(f"score {seed} of {name!r} is {score!r}; expected a number")
+        if not math.isfinite(score):
+            raise ValueError(f"score {seed} of {name!r} is {score}; expected a finite number")
+    return tuple(float(score) for score in scores)
+
+
+def _require_keys(name: str, given: dict[str, Any], expected: Sequence[str]) -> None:
+    if not isinstance(given, dict):
+        raise TypeError(f"{name} is {given!r}; expected a dict")
+    if sorted(given) != sorted(expected):
+        raise ValueError(f"{name} has the keys {sorted(given)}; expected {sorted(expected)}")
