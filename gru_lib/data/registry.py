@@ -105,7 +105,7 @@ class DataSet:
 
     @property
     def sha256(self) -> str:
-        """One sum for the whole set: that of the file, or of the list of all files' sums."""
+        """One sum for the whole set, that of its file or of the list of all its files' sums."""
         sums = [self.files[name].sha256 for name in sorted(self.files)]
         return sums[0] if len(sums) == 1 else hashlib.sha256("\n".join(sums).encode()).hexdigest()
 

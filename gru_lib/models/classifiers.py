@@ -65,9 +65,11 @@ def label_sequences(sequences: Sequence[ArrayLike], classes: ArrayLike) -> Label
 
     Raises
     ------
+    TypeError
+        If classes or token numbers are not whole numbers.
     ValueError
-        If there is no sequence, one is empty, they differ in their features, or the number of
-        classes does not fit.
+        If there is no sequence, one is empty or of another shape, they differ in their features,
+        or the classes do not fit.
 
     Examples
     --------
@@ -78,24 +80,45 @@ def label_sequences(sequences: Sequence[ArrayLike], classes: ArrayLike) -> Label
     (torch.Size([2, 4, 3]), [0, 1])
     """
     arrays = [np.asarray(sequence) for sequence in sequences]
-    y = torch.as_tensor(np.asarray(classes), dtype=torch.int64)
     if not arrays:
         raise ValueError("sequences is empty; expected at least one sequence")
-    if y.shape != (len(arrays),):
-        raise ValueError(
-            f"classes has shape {tuple(y.shape)}; expected ({len(arrays)},), one a sequence"
-        )
+    y = _require_classes(classes, len(arrays))
     for number, array in enumerate(arrays):
-        if len(array) == 0:
-            raise ValueError(f"sequence {number} is empty; expected at least one step")
-        if array.shape[1:] != arrays[0].shape[1:]:
-            raise ValueError(
-                f"sequence {number} has shape {array.shape}, but sequence 0 {arrays[0].shape}; "
-                "expected the same number of features in all"
-            )
+        _require_sequence(number, array, arrays[0])
     dtype = torch.float32 if arrays[0].ndim == 2 else torch.int64
     x = pad_sequence([torch.as_tensor(array, dtype=dtype) for array in arrays], batch_first=True)
     return LabelledSequences(x, torch.tensor([len(array) for array in arrays]), y)
+
+
+def _require_classes(classes: ArrayLike, count: int) -> Tensor:
+    y = np.asarray(classes)
+    if y.shape != (count,):
+        raise ValueError(f"classes has shape {y.shape}; expected ({count},), one a sequence")
+    if not np.issubdtype(y.dtype, np.integer):
+        raise TypeError(f"classes has dtype {y.dtype}; expected whole numbers, counted from 0")
+    if y.min() < 0:
+        raise ValueError(f"classes holds {y.min()}; expected numbers counted from 0")
+    return torch.as_tensor(y, dtype=torch.int64)
+
+
+def _require_sequence(number: int, array: np.ndarray, first: np.ndarray) -> None:
+    if array.ndim not in (1, 2):
+        raise ValueError(
+            f"sequence {number} has shape {array.shape}; "
+            "expected (length, features), or (length,) for token numbers"
+        )
+    if len(array) == 0:
+        raise ValueError(f"sequence {number} is empty; expected at least one step")
+    if array.shape[1:] != first.shape[1:]:
+        raise ValueError(
+            f"sequence {number} has shape {array.shape}, but sequence 0 {first.shape}; "
+            "expected the same number of features in all"
+        )
+    if array.ndim == 1 and not np.issubdtype(array.dtype, np.integer):
+        raise TypeError(
+            f"sequence {number} has shape {array.shape} and dtype {array.dtype}; expected token "
+            "numbers, which are whole, or features of shape (length, features)"
+        )
 
 
 class SequenceClassifier(nn.Module):
@@ -345,7 +368,7 @@ def train_classifier(
 
     Raises
     ------
-    ValueError
+    TypeError, ValueError
         If a class of ``valid`` has no sequence in ``train``, or an argument is not allowed.
 
     Examples
@@ -361,6 +384,7 @@ def train_classifier(
     unheard = sorted(set(valid.y.tolist()) - set(train.y.tolist()))
     if unheard:
         raise ValueError(f"valid holds the classes {unheard}, of which train has no sequence")
+    epochs = require_positive_integer("epochs", epochs)
     count = -(-len(train.y) // require_positive_integer("batch_size", batch_size))
 
     def batches(epoch: int) -> list[LabelledSequences]:
@@ -454,10 +478,15 @@ class _Input(nn.Module):
             )
         if self.embedding is not None:
             self._require_tokens(x)
-        if x.shape[1] == 0:
-            raise ValueError(f"x has shape {tuple(x.shape)}; expected at least one step")
+        if 0 in x.shape:
+            raise ValueError(
+                f"x has shape {tuple(x.shape)}; expected at least one sequence and one step"
+            )
         if lengths is None:
             lengths = torch.full((len(x),), x.shape[1])
+        lengths = torch.as_tensor(lengths)
+        if lengths.is_floating_point():
+            raise TypeError(f"lengths has dtype {lengths.dtype}; expected whole numbers")
         if lengths.shape != x.shape[:1]:
             raise ValueError(
                 f"lengths has shape {tuple(lengths.shape)}; expected ({len(x)},), one a sequence"
