@@ -194,8 +194,8 @@ def test_the_page_shows_every_table_and_links_to_its_chapter(build, tmp_path):
     rows = [words(row) for row in table.split("<tr")[2:]]
     assert len(rows) == 4
     assert html.count('href="notebooks/applications/01-light.html"') >= 2
-    assert "01-light parity: random bits metric:" in rows[0]
-    assert "stored result" not in rows[0] and "recall: random bits stored result" in rows[1]
+    assert "01-light parity: random bits accuracy, higher is better best trivial: 0.500" in rows[0]
+    assert "stored result" not in rows[0] and "is better stored result best" in rows[1]
     assert "best GRU: 0.933 (0.920 to 0.950) a GRU control: 0.500 (0.500 to 0.500)" in rows[0]
     assert rows[2].endswith("a GRU behind a trivial, ahead of a recurrent rival; the control fails")
     text = words(html)

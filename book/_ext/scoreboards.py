@@ -25,7 +25,7 @@ KINDS = {
     "best GRU": ("GRU",),
     "control": ("control",),
 }
-COLUMNS = ("application", "metric", *KINDS, "verdict")
+COLUMNS = ("application", *KINDS, "verdict")
 BASELINES = ("trivial", "non-recurrent")
 RIVALS = ("recurrent rival",)
 
@@ -104,12 +104,15 @@ def _score(board: Scoreboard, row: Score) -> list[nodes.Node]:
 
 def _cells(document: str, board: Scoreboard, source: str) -> list[list[nodes.Node]]:
     """The cells of one row, one list of paragraphs each."""
-    mark = [_line("stored result", classes=("sb-stored",))] if board.stored else []
-    about = _line(f"{board.task}: {board.data}", classes=("sb-name",))
+    first = [
+        _line(_link(document, source)),
+        _line(f"{board.task}: {board.data}"),
+        _line(f"{board.metric}, {board.better} is better", classes=("sb-name",)),
+    ]
+    if board.stored:
+        first.append(_line("stored result", classes=("sb-stored",)))
     scores = [_score(board, board.best(*kinds)) for kinds in KINDS.values()]
-    metric = [_line(board.metric), _line(f"{board.better} is better", classes=("sb-name",))]
-    first = [_line(_link(document, source)), about, *mark]
-    return [first, metric, *scores, [_line(board.verdict())]]
+    return [first, *scores, [_line(board.verdict())]]
 
 
 def _row(cells: list[list[nodes.Node]]) -> nodes.row:
@@ -186,7 +189,8 @@ class ScoreboardTable(Directive):
         numbers = nodes.bullet_list(bullet="*")
         boards = [board for _, board in found]
         numbers += [nodes.list_item("", _line(sentence)) for sentence in counts(boards)]
-        return [table_of(found, env.docname), numbers, *_lost(found, env.docname)]
+        wide = nodes.container("", table_of(found, env.docname), classes=["full-width"])
+        return [wide, numbers, *_lost(found, env.docname)]
 
 
 def take_numbers_out(app, document, source):
