@@ -189,8 +189,7 @@ class ScoreboardTable(Directive):
         numbers = nodes.bullet_list(bullet="*")
         boards = [board for _, board in found]
         numbers += [nodes.list_item("", _line(sentence)) for sentence in counts(boards)]
-        wide = nodes.container("", table_of(found, env.docname), classes=["full-width"])
-        return [wide, numbers, *_lost(found, env.docname)]
+        return [table_of(found, env.docname), numbers, *_lost(found, env.docname)]
 
 
 def take_numbers_out(app, document, source):
