@@ -205,7 +205,7 @@ def clip_members_(fleet: nn.Module, max_norm: float | Sequence[float] | Tensor) 
     gradients = [p.grad for p in fleet.parameters()]
     if any(gradient is None for gradient in gradients):
         raise ValueError("fleet has no gradient: call clip_members_ after backward()")
-    limit = torch.as_tensor(max_norm, dtype=gradients[0].dtype)
+    limit = torch.as_tensor(max_norm, dtype=gradients[0].dtype, device=gradients[0].device)
     if not (limit > 0).all():
         raise ValueError(f"max_norm is {max_norm}; expected numbers above 0")
     norms = sum(g.square().flatten(1).sum(1) for g in gradients).sqrt()
@@ -262,8 +262,10 @@ class FleetAdam:
         eps: float = 1e-8,
     ) -> None:
         self.parameters = list(fleet.parameters())
-        rates = torch.as_tensor(learning_rate, dtype=self.parameters[0].dtype)
-        members = len(self.parameters[0])
+        first = self.parameters[0]
+        members = len(first)
+        # the rates lie where the members do: a tensor of rates on a CPU moves nothing on a GPU
+        rates = torch.as_tensor(learning_rate, dtype=first.dtype, device=first.device)
         if rates.shape not in ((), (members,)) or not (rates > 0).all():
             raise ValueError(
                 f"learning_rate is {learning_rate}; expected one number above 0, or {members} of "

@@ -165,6 +165,21 @@ def test_adam_with_one_rate_is_torchs(kind):
         assert torch.allclose(one, two, atol=1e-12)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("rates", [0.01, [0.001, 0.01, 0.1]])
+def test_a_fleet_on_a_gpu_moves_as_on_a_processor(rates):
+    made, x = pairs("GRU"), torch.randn(6, 3, 4, 2, dtype=F64)
+    fleets = [Fleet(made), Fleet(made).to("cuda")]
+    for fleet in fleets:
+        optimizer = FleetAdam(fleet, rates)
+        for _ in range(3):
+            fleet.answer(x.to(fleet.readout_bias.device)).square().sum().backward()
+            clip_members_(fleet, rates)
+            optimizer.step()
+    for one, two in zip(*(fleet.parameters() for fleet in fleets), strict=True):
+        assert torch.allclose(one, two.cpu(), atol=1e-12)
+
+
 def test_adam_gives_every_member_its_rate():
     made, x = pairs("GRU"), torch.randn(6, 3, 4, 2, dtype=F64)
     rates = [0.001, 0.01, 0.1]
