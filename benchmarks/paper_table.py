@@ -3,7 +3,7 @@
 Trains the three cells of Chung et al. (2014) in their sizes, a larger GRU and a network without a
 state, at several learning rates and from several seeds, and writes
 gru_lib/data/results/paper-table.json. The data are fetched on request; about ten minutes on one
-core of a processor.
+core of a processor, less with --workers.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from tqdm import tqdm
 
+from benchmarks.runs import run_all, workers_from_arguments
 from gru_lib.data.music import Chorales, jsb_chorales, shuffle_steps, tune_groups
 from gru_lib.data.stored import write_result
 from gru_lib.models import (
@@ -102,6 +102,7 @@ def settings() -> Iterator[tuple[str, float, int]]:
 
 
 def main() -> None:
+    workers = workers_from_arguments(__doc__.splitlines()[0])
     torch.set_num_threads(1)  # fast, and the same sums everywhere
     chorales = jsb_chorales()
     heard = heard_tunes(chorales)
@@ -109,7 +110,11 @@ def main() -> None:
         name: measured(CountingPredictor(chorales.train, given_last), chorales, heard)
         for name, given_last in (("frequencies", False), ("last frame", True))
     }
-    runs = [one_run(name, chorales, rate, seed, heard) for name, rate, seed in tqdm([*settings()])]
+    runs = run_all(
+        one_run,
+        [(name, chorales, rate, seed, heard) for name, rate, seed in settings()],
+        workers,
+    )
     write_result(
         TARGET,
         data="jsb-chorales",

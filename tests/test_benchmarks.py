@@ -1,12 +1,13 @@
 """The benchmarks: every table can be made, and holds what it says."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
 import torch
 
-from benchmarks import gru_speed, min_gru_speed
+from benchmarks import gru_speed, min_gru_speed, runs
 from gru_lib import timing
 from gru_lib.min_gru import SCANS
 
@@ -110,3 +111,30 @@ def test_the_memory_table_says_how_much_is_kept(capsys):
     assert rows == {
         name: f"{min_gru_speed.kept_numbers(name, 256, 8):.1f}" for name in min_gru_speed.NAMES
     }
+
+
+def one_thread(number):
+    """What a run gives; at the top of a module, so that another process finds it."""
+    return {"number": number, "threads": torch.get_num_threads()}
+
+
+def test_runs_come_back_in_order_with_one_thread_each():
+    settings = ((number,) for number in (3, 1, 2))
+    assert runs.run_all(one_thread, settings, workers=2) == [
+        {"number": number, "threads": 1} for number in (3, 1, 2)
+    ]
+
+
+def test_a_run_that_fails_is_not_lost():
+    with pytest.raises(ZeroDivisionError):
+        runs.run_all(divmod, [(1, 1), (1, 0)], workers=1)
+
+
+def test_how_many_workers(monkeypatch, capsys):
+    for arguments, workers in (([], 1), (["--workers", "3"], 3)):
+        monkeypatch.setattr(sys, "argv", ["x", *arguments])
+        assert runs.workers_from_arguments("what it does") == workers
+    monkeypatch.setattr(sys, "argv", ["x", "--workers", "0"])
+    with pytest.raises(SystemExit):
+        runs.workers_from_arguments("what it does")
+    assert "--workers is 0; expected at least 1" in capsys.readouterr().err

@@ -296,6 +296,12 @@ def test_what_is_padded_can_be_taken_apart_again(lengths, features, seed):
         assert not data.x[row, len(sequence) :].any()
 
 
+@pytest.mark.parametrize("classes", [[1, 0], [True, False], np.array([1, 0], dtype=np.uint8)])
+def test_classes_of_any_whole_type(classes):
+    data = label_sequences([[4], [5, 6]], classes)
+    assert data.y.dtype == torch.int64 and data.y.tolist() == [1, 0]
+
+
 @pytest.mark.parametrize(
     ("sequences", "classes", "error", "message"),
     [

@@ -258,7 +258,7 @@ def test_the_larger_environment_needs_more_room(monkeypatch, tmp_path, capsys):
     for name in environment.ENVIRONMENTS:
         (tmp_path / name).mkdir()
         assert environment.make_environment(str(tmp_path / name), "cpu", "pinned", name)
-    assert needed[1] - needed[0] == pytest.approx(1.8)
+    assert needed[1] - needed[0] == pytest.approx(1.2)
     assert "about 3.3 GB" in capsys.readouterr().out
 
 

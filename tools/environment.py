@@ -17,11 +17,11 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 OLDEST, NEWEST = (3, 11), (3, 13)
 TORCH_CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-NEEDED_GB = {"cpu": 3.0, "default": 9.0 if sys.platform == "linux" else 3.0}
+NEEDED_GB = {"cpu": 3.6, "default": 9.6 if sys.platform == "linux" else 3.6}
 # Each environment's folder and pins, and how many GB it takes with PyTorch's CPU build. With
 # the newest releases, what it holds is the extra of that name in pyproject.toml.
 ENVIRONMENTS = {
-    "book": (".venv", "requirements.txt", 1.5),
+    "book": (".venv", "requirements.txt", 2.1),
     "frameworks": (".venv-frameworks", "requirements-frameworks.txt", 3.3),
 }
 

@@ -56,7 +56,7 @@ def label_sequences(sequences: Sequence[ArrayLike], classes: ArrayLike) -> Label
     ----------
     sequences : sequence of arrays, each of shape (length, features) or (length,)
         Features become float32; whole numbers of shape (length,) are token numbers.
-    classes : array_like of int, shape (count,)
+    classes : array_like of int or bool, shape (count,)
         One for each sequence.
 
     Returns
@@ -94,7 +94,7 @@ def _require_classes(classes: ArrayLike, count: int) -> Tensor:
     y = np.asarray(classes)
     if y.shape != (count,):
         raise ValueError(f"classes has shape {y.shape}; expected ({count},), one a sequence")
-    if not np.issubdtype(y.dtype, np.integer):
+    if y.dtype.kind not in "iub":
         raise TypeError(f"classes has dtype {y.dtype}; expected whole numbers, counted from 0")
     if y.min() < 0:
         raise ValueError(f"classes holds {y.min()}; expected numbers counted from 0")
