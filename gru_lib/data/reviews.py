@@ -39,6 +39,7 @@ ASIDES = (
 #: How generated reviews are built.
 CONSTRUCTIONS = ("plain", "negated", "negated twice", "but", "although")
 
+_DELETED = {"not", "n't", "never", "no"}
 _VALUES = {**dict.fromkeys(PRAISE, 1), **dict.fromkeys(BLAME, -1)}
 
 
@@ -283,9 +284,7 @@ def with_asides(reviews: Sequence[Review], count: int, rng: np.random.Generator)
     >>> len(longer.text.split()), longer.truth
     (22, 0)
     """
-    return [
-        review._replace(after=(*review.after, *_draw_asides(count, rng))) for review in reviews
-    ]
+    return [review._replace(after=(*review.after, *_draw_asides(count, rng))) for review in reviews]
 
 
 def with_degrees(reviews: Sequence[Review], count: int, rng: np.random.Generator) -> list[Review]:
@@ -477,6 +476,48 @@ def shuffle_words(texts: Iterable[str], rng: np.random.Generator) -> list[str]:
     ['but not good long']
     """
     return [" ".join(rng.permutation(text.split()).tolist()) for text in texts]
+
+
+def has_negator(text: str) -> bool:
+    """Whether an English text holds "not", "n't", "never" or "no".
+
+    Parameters
+    ----------
+    text : str
+        Words with spaces between them.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from gru_lib.data.reviews import has_negator
+    >>> has_negator("it is n't bad"), has_negator("nothing is bad")
+    (True, False)
+    """
+    return not _DELETED.isdisjoint(text.split())
+
+
+def without_negators(text: str) -> str:
+    """The text without these words, or unchanged if it holds no other.
+
+    Parameters
+    ----------
+    text : str
+        Words with spaces between them.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from gru_lib.data.reviews import without_negators
+    >>> without_negators("it is n't bad")
+    'it is bad'
+    """
+    return " ".join(word for word in text.split() if word not in _DELETED) or text
 
 
 class LabelledTexts(NamedTuple):
