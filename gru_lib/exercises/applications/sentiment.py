@@ -10,7 +10,7 @@ from gru_lib.exercises.checker import AnswerError, Exercise, WrongAnswer
 
 
 def verdict(words, praise, negators):
-    """1 if the clause about the film is praise, 0 if it is blame; clauses end at "and"."""
+    """1 if the clause about the film is praise, 0 if blame; clauses end at "and"."""
     clauses = [clause.split() for clause in " ".join(words).split(" and ")]
     (judged,) = [clause for clause in clauses if "film" in clause]
     turns = sum(word in negators for word in judged)
@@ -113,7 +113,8 @@ VERDICT = Exercise(
 
 def same_bag(one, other):
     """1 if no bag of words can tell two texts apart, else 0."""
-    return int(sorted(one.split()) == sorted(other.split()))  # order gone, counts kept
+    # sorted: the order is gone, and how often each word occurs is kept
+    return int(sorted(one.split()) == sorted(other.split()))
 
 
 def _bag_cases(rng):
@@ -174,7 +175,7 @@ SAME_BAG = Exercise(
 
 
 def last_real_state(states, lengths):
-    """State after the last real word of each text; (batch, steps, H) to (batch, H)."""
+    """State after each text's last real word; (batch, steps, H) to (batch, H)."""
     return states[np.arange(len(states)), lengths - 1]
 
 
@@ -247,7 +248,7 @@ LAST_REAL_STATE = Exercise(
 
 
 def accuracy_by_group(answers, truths, groups, count):
-    """Share of right answers in each of the groups 0 to count - 1; nan where one is empty."""
+    """Share of right answers in groups 0 to count - 1; nan where one is empty."""
     shares = np.full(count, np.nan)
     for group in range(count):
         members = groups == group
@@ -355,9 +356,10 @@ ACCURACY_BY_GROUP = Exercise(
 
 
 def shuffle_padded(x, lengths, keys):
-    """Words of each row in the order of their keys; padding stays; shapes (batch, steps)."""
-    real = np.arange(x.shape[1]) < lengths[:, None]
-    order = np.where(real, keys, np.inf).argsort(axis=1, kind="stable")  # padding goes last
+    """Words of each row in the order of their keys; padding stays where it is."""
+    real = np.arange(x.shape[1]) < lengths[:, None]  # (batch, steps)
+    keys = np.where(real, keys, np.inf)  # padding goes last
+    order = keys.argsort(axis=1, kind="stable")
     return np.take_along_axis(x, order, axis=1)
 
 
