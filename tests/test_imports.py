@@ -43,6 +43,7 @@ def loaded_after(code):
         ("import gru_lib.data.music", {"torch", "matplotlib", "IPython", "music21", "pooch"}),
         ("import gru_lib.data.registry", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
         ("import gru_lib.data.stored", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
+        ("import gru_lib.data.reviews", {"torch", "matplotlib", "sklearn", "pandas", "pooch"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.characters", {"torch", "matplotlib", "IPython", "pydoc_data"}),
