@@ -7,4 +7,6 @@ it, so that the registry of exercises can be read without it.
 
 from gru_lib.exercises.applications import sentiment
 
-EXERCISES = (*sentiment.EXERCISES,)
+EXERCISES = (
+    *sentiment.EXERCISES,
+)
