@@ -70,7 +70,7 @@ EARLY = ("GRU", "LSTM", "convolution", "mean over frames")
 
 
 def split(seed: int) -> tuple[Clips, Clips, Clips]:
-    """Training clips and their mirror images, a fifth of each class for validation, and the test."""
+    """Training clips with their mirror images, a fifth of each class to validate on, the test."""
     motions = jhmdb_joints()
     rng = np.random.default_rng(seed)
     held_out = np.zeros(len(motions.train.clips), dtype=bool)
@@ -131,8 +131,8 @@ def one_run(name: str, learning_rate: float, seed: int, beginnings: bool) -> dic
         "valid": _accuracy(model, name, valid),
         "test": _accuracy(model, name, test),
         "early": [_accuracy(model, name, first_part(test, share)) for share in SHARES],
-        "confusion": _confusion(model, name, test),
-        "reversed": _confusion(model, name, reverse_clips(test)),
+        "answers": letters(predict_classes(model, features(name, test))),
+        "answers_reversed": letters(predict_classes(model, features(name, reverse_clips(test)))),
     }
 
 
@@ -140,10 +140,9 @@ def _accuracy(model: nn.Module, name: str, data: Clips) -> float:
     return round(float((predict_classes(model, features(name, data)) == data.classes).mean()), 4)
 
 
-def _confusion(model: nn.Module, name: str, data: Clips) -> list[list[int]]:
-    counts = np.zeros((CLASSES, CLASSES), dtype=int)
-    np.add.at(counts, (data.classes, predict_classes(model, features(name, data))), 1)
-    return counts.tolist()
+def letters(classes: np.ndarray) -> str:
+    """Class numbers as text, one letter each: a for class 0."""
+    return "".join(chr(ord("a") + number) for number in classes)
 
 
 def nearest_neighbours() -> dict:
@@ -230,6 +229,7 @@ def main() -> None:
             "names": list(motions.test.names),
             "shares": list(SHARES),
             "counts": [len(motions.train.clips), len(motions.test.clips)],
+            "true": letters(motions.test.classes),
             "without_training": without_training(),
             "runs": runs,
         },

@@ -92,7 +92,7 @@ def _from_one(
         np.minimum(best, before_last[first:end], out=best)
         np.add(best, cost[i, diagonal - i], out=now[first + 1 : end + 1])
         j = diagonal - steps + 1  # the frame of the reference beside the query's last one
-        ends = (0 <= j) & (j < lengths) if open_end else lengths == j + 1
+        ends = (j >= 0) & (j < lengths) if open_end else lengths == j + 1
         distances[ends] = np.minimum(distances[ends], now[-1, ends])
         before_last, last = last, now
     return distances
