@@ -2,6 +2,7 @@
 
 ``synthetic`` makes sequences whose truth is known; ``text`` and ``music`` hold real text and real
 music that ship inside installed packages; ``characters`` holds text for language models and turns
-characters into numbers; ``article`` holds what the article prints that can be run. ``registry``
-fetches the data sets of the papers on request; ``stored`` keeps results on them.
+characters into numbers; ``motion`` holds bodies that move; ``article`` holds what the article
+prints that can be run. ``registry`` fetches the data sets of the papers on request; ``stored``
+keeps results on them.
 """
