@@ -5,4 +5,7 @@ music that ship inside installed packages; ``characters`` holds text for languag
 characters into numbers; ``article`` holds what the article prints that can be run. ``registry``
 fetches the data sets of the papers on request (``python -m gru_lib.data`` on the command line);
 ``stored`` keeps results on them.
+characters into numbers; ``motion`` holds bodies that move; ``article`` holds what the article
+prints that can be run. ``registry`` fetches the data sets of the papers on request; ``stored``
+keeps results on them.
 """

@@ -5,8 +5,9 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.applications import sentiment
+from gru_lib.exercises.applications import action_recognition, sentiment
 
 EXERCISES = (
     *sentiment.EXERCISES,
+    *action_recognition.EXERCISES,
 )
