@@ -379,9 +379,9 @@ class NearestTemplate:
         self.features = np.shape(sequences[0])[-1]
         self.lengths = np.array([len(self._require(sequence)) for sequence in sequences])
         # one column a template, so that a step through all of them is a step through rows
-        self.templates = np.zeros((self.lengths.max(), len(sequences), self.features))
+        self.templates = np.zeros((self.features, self.lengths.max(), len(sequences)))
         for column, sequence in enumerate(sequences):
-            self.templates[: len(sequence), column] = sequence
+            self.templates[:, : len(sequence), column] = np.transpose(sequence)
 
     def distances(self, sequence: np.ndarray) -> np.ndarray:
         """How far a sequence is from each template.
@@ -401,12 +401,9 @@ class NearestTemplate:
             If it is empty or has other features.
         """
         sequence = self._require(sequence)
-        squares = (self.templates**2).sum(axis=2)
-        total = np.full((len(self.templates) + 1, len(self.lengths)), np.inf)
+        total = np.full((self.templates.shape[1] + 1, len(self.lengths)), np.inf)
         total[0] = 0
-        for frame in sequence:
-            square = squares - 2 * (self.templates @ frame) + frame @ frame
-            cost = np.sqrt(np.maximum(square, 0))
+        for cost in self._costs(sequence):  # one frame of the sequence after the other
             best = np.minimum(total[1:], total[:-1])
             total[0] = np.inf
             for step in range(len(cost)):
@@ -428,6 +425,12 @@ class NearestTemplate:
         np.ndarray, shape (count,)
         """
         return self.classes[[int(self.distances(one).argmin()) for one in sequences]]
+
+    def _costs(self, sequence: np.ndarray) -> np.ndarray:
+        """Distance of each frame to each frame of each template: (frames, longest, count)."""
+        products = np.tensordot(sequence, self.templates, axes=1)
+        squares = (sequence**2).sum(axis=1)[:, None, None] + (self.templates**2).sum(axis=0)
+        return np.sqrt(np.maximum(squares - 2 * products, 0))
 
     def _require(self, sequence: np.ndarray) -> np.ndarray:
         shape = np.shape(sequence)
