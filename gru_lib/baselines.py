@@ -1,4 +1,4 @@
-"""Baselines that a network has to beat: counting what follows what, with smoothing."""
+"""Baselines that a network has to beat: counting what follows what, and remembering everything."""
 
 import math
 from collections.abc import Sequence
@@ -335,6 +335,110 @@ class CharacterNGram:
     def _require_fitted(self) -> None:
         if not self._levels:
             raise RuntimeError("the model has counted nothing yet: call fit first")
+
+
+class NearestTemplate:
+    """Remembers all training sequences, and answers with the class of the most similar one.
+
+    Parameters
+    ----------
+    sequences : sequence of np.ndarray, each of shape (frames, features)
+        What is remembered; lengths may differ.
+    classes : array_like of int, shape (count,)
+        The class of each.
+
+    Raises
+    ------
+    ValueError
+        If there is no sequence, one is empty or has other features, or the number of classes does
+        not fit.
+
+    Notes
+    -----
+    Similarity is dynamic time warping (Sakoe and Chiba, 1978). Both sequences are walked from start
+    to end at once, and in each step one of them goes a frame ahead, or both do. Of all such walks
+    the one counts whose frames lie closest: the sum of the Euclidean distances of the frames that
+    met, divided by the length of both sequences together. All templates are compared side by side.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.baselines import NearestTemplate
+    >>> up, down = np.array([[0.0], [1.0], [2.0]]), np.array([[2.0], [1.0], [0.0]])
+    >>> NearestTemplate([up, down], [0, 1]).predict([np.repeat(down, 3, axis=0)]).tolist()
+    [1]
+    """
+
+    def __init__(self, sequences: Sequence[np.ndarray], classes: ArrayLike) -> None:
+        self.classes = np.asarray(classes)
+        if not len(sequences) or self.classes.shape != (len(sequences),):
+            raise ValueError(
+                f"there are {len(sequences)} sequences and classes of shape {self.classes.shape}; "
+                "expected at least one sequence, and a class for each"
+            )
+        self.features = np.shape(sequences[0])[-1]
+        self.lengths = np.array([len(self._require(sequence)) for sequence in sequences])
+        # one column a template, so that a step through all of them is a step through rows
+        self.templates = np.zeros((self.features, self.lengths.max(), len(sequences)))
+        for column, sequence in enumerate(sequences):
+            self.templates[:, : len(sequence), column] = np.transpose(sequence)
+
+    def distances(self, sequence: np.ndarray) -> np.ndarray:
+        """How far a sequence is from each template.
+
+        Parameters
+        ----------
+        sequence : np.ndarray, shape (frames, features)
+            Any number of frames.
+
+        Returns
+        -------
+        np.ndarray of float64, shape (count,)
+
+        Raises
+        ------
+        ValueError
+            If it is empty or has other features.
+        """
+        sequence = self._require(sequence)
+        total = np.full((self.templates.shape[1] + 1, len(self.lengths)), np.inf)
+        total[0] = 0
+        for cost in self._costs(sequence):  # one frame of the sequence after the other
+            best = np.minimum(total[1:], total[:-1])
+            total[0] = np.inf
+            for step in range(len(cost)):
+                np.minimum(best[step], total[step], out=best[step])
+                np.add(cost[step], best[step], out=total[step + 1])
+        ends = total[self.lengths, np.arange(len(self.lengths))]
+        return ends / (len(sequence) + self.lengths)
+
+    def predict(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        """The class of the nearest template, for each sequence.
+
+        Parameters
+        ----------
+        sequences : sequence of np.ndarray, each of shape (frames, features)
+            What is asked about.
+
+        Returns
+        -------
+        np.ndarray, shape (count,)
+        """
+        return self.classes[[int(self.distances(one).argmin()) for one in sequences]]
+
+    def _costs(self, sequence: np.ndarray) -> np.ndarray:
+        """Distance of each frame to each frame of each template: (frames, longest, count)."""
+        products = np.tensordot(sequence, self.templates, axes=1)
+        squares = (sequence**2).sum(axis=1)[:, None, None] + (self.templates**2).sum(axis=0)
+        return np.sqrt(np.maximum(squares - 2 * products, 0))
+
+    def _require(self, sequence: np.ndarray) -> np.ndarray:
+        shape = np.shape(sequence)
+        if len(shape) != 2 or shape[0] == 0 or shape[1] != self.features:
+            raise ValueError(
+                f"a sequence has shape {shape}; expected (frames, {self.features}) and a frame"
+            )
+        return np.asarray(sequence, dtype=float)
 
 
 def _discounts(counts: Sequence[int]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The n-gram model against its definition, written out with dictionaries."""
+"""Baselines against their definitions: n-grams with dictionaries, warping step by step."""
 
 import math
 from collections import Counter, defaultdict
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gru_lib.baselines import CharacterNGram, _discounts
+from gru_lib.baselines import CharacterNGram, NearestTemplate, _discounts
 
 SMOOTHINGS = ("kneser-ney", "witten-bell")
 
@@ -161,3 +161,53 @@ def test_samples_follow_the_probabilities_and_the_seed():
 def test_bad_arguments_are_named(make, error, message):
     with pytest.raises(error, match=message):
         make()
+
+
+# --- NearestTemplate ------------------------------------------------------------------------
+
+
+def warped(one, other):
+    """The definition: every frame of one meets frames of the other, in order."""
+    total = np.full((len(one) + 1, len(other) + 1), np.inf)
+    total[0, 0] = 0
+    for i, frame in enumerate(one):
+        for k, against in enumerate(other):
+            before = min(total[i, k], total[i, k + 1], total[i + 1, k])
+            total[i + 1, k + 1] = np.linalg.norm(frame - against) + before
+    return total[-1, -1] / (len(one) + len(other))
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(1, 9), st.integers(1, 4))
+def test_distances_are_those_of_the_definition(lengths, length, features):
+    rng = np.random.default_rng([length, features, *lengths])
+    templates = [rng.normal(size=(n, features)) for n in lengths]
+    word = rng.normal(size=(length, features))
+    distances = NearestTemplate(templates, range(len(lengths))).distances(word)
+    assert distances == pytest.approx([warped(word, template) for template in templates], abs=1e-6)
+
+
+def test_a_drawl_is_still_the_same_word():
+    rng = np.random.default_rng(0)
+    templates = [rng.normal(size=(n, 3)) for n in (4, 9, 6)]
+    drawled = [np.repeat(template, 3, axis=0) for template in templates]
+    assert NearestTemplate(templates, [7, 8, 9]).predict(drawled).tolist() == [7, 8, 9]
+
+
+@pytest.mark.parametrize(
+    ("sequences", "classes", "words"),
+    [
+        ([], [], "there are 0 sequences"),
+        ([np.ones((2, 3))], [0, 1], r"1 sequences and classes of shape \(2,\)"),
+        ([np.ones((2, 3)), np.ones((2, 4))], [0, 1], r"shape \(2, 4\); expected \(frames, 3\)"),
+        ([np.ones((0, 3))], [0], r"shape \(0, 3\)"),
+    ],
+)
+def test_templates_that_do_not_fit_are_refused(sequences, classes, words):
+    with pytest.raises(ValueError, match=words):
+        NearestTemplate(sequences, classes)
+
+
+def test_a_word_with_other_features_is_refused():
+    templates = NearestTemplate([np.ones((2, 3))], [0])
+    with pytest.raises(ValueError, match=r"shape \(5, 4\); expected \(frames, 3\)"):
+        templates.predict([np.ones((5, 4))])

@@ -5,9 +5,10 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.applications import action_recognition, sentiment
+from gru_lib.exercises.applications import action_recognition, sentiment, spoken_digits
 
 EXERCISES = (
     *sentiment.EXERCISES,
+    *spoken_digits.EXERCISES,
     *action_recognition.EXERCISES,
 )
