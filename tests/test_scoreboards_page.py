@@ -35,7 +35,7 @@ def test_a_chapter_stores_what_the_page_needs(path):
 def test_nobody_typed_a_number_into_the_page():
     text = (ROOT / "book" / "scoreboards.md").read_text(encoding="utf-8")
     assert re.findall(r"\d", text) == []
-    assert ("```{scoreboard-table}\n```" in text) == bool(CHAPTERS)
+    assert "```{scoreboard-table}\n```" in text
 
 
 # --- planted defects ------------------------------------------------------------------------
