@@ -123,6 +123,8 @@ class Receiver:
 
     def _receive_once(self, url: str, file: BinaryIO) -> None:
         """Ask for the rest of the file, and write what comes."""
+        from requests.exceptions import ConnectionError
+
         start = file.tell()
         # a compressed answer could not be gone on with: its bytes are not those of the file
         headers = {"Accept-Encoding": "identity"}
@@ -140,6 +142,8 @@ class Receiver:
                 if first == file.tell():
                     self._write(response, file)
                     return
+        if not start:  # asked for the whole file, and given a part of it
+            raise ConnectionError(f"{url} does not give the file from its beginning")
         self._start_over(file)
         self._receive_once(url, file)
 

@@ -1,10 +1,7 @@
 """The page of all applications on a desktop and on a phone, beside what the notebooks store."""
 
 import json
-<<<<<<< HEAD
-=======
 import re
->>>>>>> chdata
 
 import page_checks
 import pytest
@@ -30,13 +27,10 @@ def stored_in(page):
     return [data[MEDIA_TYPE] for data in outputs if MEDIA_TYPE in data]
 
 
-<<<<<<< HEAD
-=======
 def words(text):
     return re.findall(r"\w+", text)
 
 
->>>>>>> chdata
 def cells_of(row):
     return row.find_elements(By.TAG_NAME, "td")
 
@@ -74,14 +68,10 @@ def test_every_stored_scoreboard_has_its_row_and_its_link(book, driver, table):
     assert set(rows) == {page.relative_to(book).with_suffix("").as_posix() for page in built}
     for page, texts in rows.items():
         for text, stored in zip(texts, stored_in(page), strict=True):
-<<<<<<< HEAD
-            assert f"{stored['task']}: {stored['data']}" in text
-=======
             # a page turns straight quotes and three dots into typographic ones
             said = words(f"{stored['task']}: {stored['data']}")
             shown = words(text)
             assert said in [shown[at : at + len(said)] for at in range(len(shown))]
->>>>>>> chdata
             assert ("stored result" in text) == stored["stored"]
 
 

@@ -273,6 +273,16 @@ def test_a_server_without_ranges_starts_over(server, folder, refuses):
     assert [wish for _, wish in server.asked] == ["bytes=10000-", *[None] * refuses]
 
 
+def test_a_part_that_nobody_asked_for_is_not_taken(server, folder):
+    server.statuses = [206] * 50
+    with pytest.raises(ConnectionError, match=r"cannot be fetched"):
+        fetch("three", only=["a.bin"])
+    assert lying(folder) == {} and len(server.asked) == 4
+    server.statuses = [206]
+    fetch("three", only=["a.bin"])
+    assert lying(folder) == {"a.bin": CONTENT["a.bin"]}
+
+
 @pytest.mark.parametrize("length", [10_000, 30_000, 31_000])
 def test_a_wrong_part_is_thrown_away_and_tried_once_from_zero(server, folder, length):
     begin(folder, b"x" * length)
