@@ -10,7 +10,7 @@ from gru_lib.exercises.checker import AnswerError, Exercise, WrongAnswer
 
 
 def verdict(words, praise, negators):
-    """1 if the clause about the film is praise, 0 if blame; clauses end at "and"."""
+    """1 if the clause about the film is praise, 0 if blame; "and" ends clauses."""
     clauses = [clause.split() for clause in " ".join(words).split(" and ")]
     (judged,) = [clause for clause in clauses if "film" in clause]
     turns = sum(word in negators for word in judged)
@@ -325,6 +325,13 @@ ACCURACY_BY_GROUP = Exercise(
             "division by zero",
             _by_division,
             "0 / 0 warns. Ask whether the group has members before you divide.",
+        ),
+        WrongAnswer(
+            "mean of nobody",
+            lambda answers, truths, groups, count: np.array(
+                [(answers == truths)[groups == group].mean() for group in range(count)]
+            ),
+            "The mean of an empty array warns. Fill in nan yourself where a group has no members.",
         ),
         WrongAnswer(
             "share of all answers",
