@@ -10,7 +10,7 @@ from gru_lib.exercises.checker import AnswerError, Exercise, WrongAnswer
 
 
 def verdict(words, praise, negators):
-    """1 if the clause about the film is praise, 0 if blame; clauses end at "and"."""
+    """1 if the clause about the film is praise, 0 if blame; "and" ends clauses."""
     clauses = [clause.split() for clause in " ".join(words).split(" and ")]
     (judged,) = [clause for clause in clauses if "film" in clause]
     turns = sum(word in negators for word in judged)
@@ -28,21 +28,21 @@ def _turned(good, turns):
 
 
 def _everywhere(words, praise, negators):
-    return _turned(bool(praise & set(words)), sum(word in negators for word in words))
+    return _turned(bool({*praise} & {*words}), sum(word in negators for word in words))
 
 
 def _any_negator(words, praise, negators):
-    judged = set(_judged(words))
-    return _turned(bool(praise & judged), bool(negators & judged))
+    judged = {*_judged(words)}
+    return _turned(bool({*praise} & judged), bool({*negators} & judged))
 
 
 def _right_before(words, praise, negators):
     judged = _judged(words)
-    return _turned(bool(praise & set(judged)), judged[-2] in negators)
+    return _turned(judged[-1] in praise, judged[-2] in negators)
 
 
-_PRAISE, _BLAME = {"good", "great", "fresh"}, {"bad", "awful", "stale"}
-_NEGATORS = {"not", "never", "hardly"}
+_PRAISE, _BLAME = ("good", "great", "fresh"), ("bad", "awful", "stale")
+_NEGATORS = ("not", "never", "hardly")
 
 
 def _verdict_cases(rng):
@@ -56,13 +56,13 @@ def _verdict_cases(rng):
         "i would {no} say that the film is {bad} and the hall was {no} full",
     )
     word = {
-        name: lambda choices=choices: str(rng.choice(sorted(choices)))
+        name: lambda choices=choices: str(rng.choice(choices))
         for name, choices in {"good": _PRAISE, "bad": _BLAME, "no": _NEGATORS}.items()
     }
     cases = []
     for pattern in patterns:
         filled = [word[w[1:-1]]() if w.startswith("{") else w for w in pattern.split()]
-        cases.append((filled, set(_PRAISE), set(_NEGATORS)))
+        cases.append((filled, list(_PRAISE), list(_NEGATORS)))
     return cases
 
 
@@ -92,7 +92,7 @@ VERDICT = Exercise(
         ),
         WrongAnswer(
             "the adjective alone",
-            lambda words, praise, negators: int(bool(praise & set(words))),
+            lambda words, praise, negators: int(bool({*praise} & {*words})),
             "You looked at the adjective only. That is a bag of words, and it misses every 'not'.",
         ),
         WrongAnswer(
@@ -119,7 +119,7 @@ def same_bag(one, other):
 
 def _bag_cases(rng):
     a, b = map(str, rng.choice(["film", "story", "music", "cast"], size=2, replace=False))
-    good, bad = str(rng.choice(sorted(_PRAISE))), str(rng.choice(sorted(_BLAME)))
+    good, bad = str(rng.choice(_PRAISE)), str(rng.choice(_BLAME))
     return [
         (f"the {a} is {good} but the {b} is {bad}", f"the {b} is {bad} but the {a} is {good}"),
         (f"the {a} is {good}", f"the {a} is {bad}"),
@@ -325,6 +325,13 @@ ACCURACY_BY_GROUP = Exercise(
             "division by zero",
             _by_division,
             "0 / 0 warns. Ask whether the group has members before you divide.",
+        ),
+        WrongAnswer(
+            "mean of nobody",
+            lambda answers, truths, groups, count: np.array(
+                [(answers == truths)[groups == group].mean() for group in range(count)]
+            ),
+            "The mean of an empty array warns. Fill in nan yourself where a group has no members.",
         ),
         WrongAnswer(
             "share of all answers",
