@@ -340,7 +340,8 @@ def load_array_pickle(path: str | Path) -> object:
 
     A pickle is a program: an ordinary reader runs whatever it names, and so whatever its author, or
     who changed it on the way, wants. This reader knows three names, those that build an array, and
-    refuses all others before anything runs. It reads what Python 2 wrote, too.
+    refuses all others before anything runs. It reads what Python 2 wrote and what Python 3 writes
+    in protocols 3 and 4.
 
     Parameters
     ----------
