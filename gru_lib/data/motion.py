@@ -531,6 +531,11 @@ def shuffle_frames(data: Clips, seed: int | np.random.Generator) -> Clips:
     -------
     Clips
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is none.
+
     Examples
     --------
     >>> from gru_lib.data.motion import shuffle_frames, stick_figure_clips
@@ -590,6 +595,11 @@ def random_beginnings(data: Clips, seed: int | np.random.Generator) -> Clips:
     Returns
     -------
     Clips
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is none.
 
     Examples
     --------
