@@ -340,7 +340,8 @@ def load_array_pickle(path: str | Path) -> object:
 
     A pickle is a program: an ordinary reader runs whatever it names, and so whatever its author, or
     who changed it on the way, wants. This reader knows three names, those that build an array, and
-    refuses all others before anything runs. It reads what Python 2 wrote, too.
+    refuses all others before anything runs. It reads what Python 2 wrote and what Python 3 writes
+    in protocols 3 and 4.
 
     Parameters
     ----------
@@ -530,6 +531,11 @@ def shuffle_frames(data: Clips, seed: int | np.random.Generator) -> Clips:
     -------
     Clips
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is none.
+
     Examples
     --------
     >>> from gru_lib.data.motion import shuffle_frames, stick_figure_clips
@@ -589,6 +595,11 @@ def random_beginnings(data: Clips, seed: int | np.random.Generator) -> Clips:
     Returns
     -------
     Clips
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the seed is none.
 
     Examples
     --------

@@ -63,7 +63,7 @@ VELOCITIES = Exercise(
 
 
 def play_backwards(x, lengths):
-    """Real steps of x (batch, steps, features) in reverse; padding stays at the end."""
+    """Play x (batch, steps, features) backwards; padding stays at the end."""
     backwards = np.zeros_like(x)
     for row, clip, length in zip(backwards, x, lengths, strict=True):
         row[:length] = clip[:length][::-1]  # only what is real turns round
@@ -71,7 +71,7 @@ def play_backwards(x, lengths):
 
 
 def _everything_turns(x, lengths):
-    """Real steps of x (batch, steps, features) in reverse; padding stays at the end."""
+    """Play x (batch, steps, features) backwards; padding stays at the end."""
     return x[:, ::-1]
 
 
@@ -156,7 +156,7 @@ REVERSE_PADDED = Exercise(
 
 
 def accuracy_after(answers, classes, lengths, percent):
-    """Accuracy after percent of each clip's frames, rounded up; answers[i, t] is after t + 1."""
+    """Accuracy after percent of each clip's frames; answers[i, t]: after t + 1."""
     seen = np.ceil(percent * lengths / 100).astype(int)
     seen = np.maximum(seen, 1)  # without a frame there is no answer
     return (answers[np.arange(len(answers)), seen - 1] == classes).mean()
@@ -331,12 +331,13 @@ DTW_TABLE = Exercise(
 
 
 def ceiling_without_order(clips, classes):
-    """Best accuracy on these clips (tuples of frames) for who cannot see frames' order."""
+    """Best accuracy on these clips (tuples of frames) without their order."""
     alike = {}
     for clip, truth in zip(clips, classes, strict=True):
         frames = tuple(sorted(clip))  # the same for all orders of these frames
         alike.setdefault(frames, []).append(truth)
-    return sum(max(map(truths.count, truths)) for truths in alike.values()) / len(clips)
+    best = [max(map(truths.count, truths)) for truths in alike.values()]
+    return sum(best) / len(clips)
 
 
 def _ceiling(clips, classes, view):
