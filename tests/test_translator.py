@@ -231,7 +231,7 @@ def test_unknown_symbols():
     strict = Symbols([["a", "b", "b"]])
     rare = Symbols([["a", "b", "b"]], at_least=2)
     assert rare.encode(["a", "b", "c"]) == [UNKNOWN, 4, UNKNOWN]
-    assert strict.decode(strict.encode(["b", "a"]) + [END, 4]) == ("b", "a")
+    assert strict.decode([*strict.encode(["b", "a"]), END, 4]) == ("b", "a")
     with pytest.raises(ValueError, match="the sentence holds 'c', which is none of the 2 symbols"):
         strict.encode(["a", "c"])
 
@@ -253,7 +253,9 @@ def test_unknown_symbols():
             "memory holds 12 sentences; expected one",
         ),
         (
-            lambda: beam_search(make(), read(make(), PAIRS.sources[0]), 5, width=2, length_power=-1),
+            lambda: beam_search(
+                make(), read(make(), PAIRS.sources[0]), 5, width=2, length_power=-1
+            ),
             "length_power is -1; expected at least 0",
         ),
         (lambda: make().encode(torch.zeros(2, 3), torch.ones(2)), "expected symbol numbers"),

@@ -103,7 +103,7 @@ def test_shuffled_sources_keep_their_words_and_translations():
 
 
 def test_items_of_a_bad_translation():
-    assert split_items("14 磅 磅 月 3 日 星期三".split()) == ["14磅磅月", "3日星期三"]
+    assert split_items(["14", "磅", "磅", "月", "3", "日", "星期三"]) == ["14磅磅月", "3日星期三"]
     assert split_items([]) == []
     assert split_items(["和", "和"]) == []
 
