@@ -240,6 +240,11 @@ def shuffle_sources(pairs: Pairs, *, seed: int | np.random.Generator) -> Pairs:
     -------
     Pairs
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``seed`` is no seed.
+
     Examples
     --------
     >>> from gru_lib.data.translation import Pairs, shuffle_sources

@@ -447,6 +447,11 @@ def train_translator(
     -------
     History
 
+    Raises
+    ------
+    TypeError, ValueError
+        If ``batch_size`` is no whole number of at least 1, or ``fit`` refuses an argument.
+
     Examples
     --------
     >>> from gru_lib.data.translation import dated_lists
@@ -506,6 +511,11 @@ def greedy_search(model: Translator, memory: Memory, longest: int) -> Tensor:
     -------
     Tensor of int64, shape (batch, at most longest)
         After an end, anything may stand.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If ``longest`` is no whole number of at least 1.
 
     Examples
     --------

@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def teacher_forcing(symbols, start, end):
-    """What the decoder reads, and below it what it is asked for; shape (2, len(symbols) + 1)."""
+    """What the decoder reads, and below it what it is asked for: two equal rows."""
     read = [start, *symbols]
     asked = [*symbols, end]
     return np.array([read, asked])
@@ -58,7 +58,7 @@ TEACHER_FORCING = Exercise(
 
 
 def masked_softmax(scores, real):
-    """Weights that sum to 1 in each row and are exactly 0 for padding; all of one shape."""
+    """Weights that sum to 1 in each row and are exactly 0 where not real."""
     masked = np.where(real, scores, -np.inf)
     # the largest real score becomes 0, so nothing overflows
     weights = np.exp(masked - masked.max(axis=1, keepdims=True))
@@ -140,7 +140,7 @@ MASKED_SOFTMAX = Exercise(
 
 
 def context_of(query, states, matrix):
-    """What a decoder sees: query (hidden,), states (length, hidden), matrix (hidden, hidden)."""
+    """Weighted mean of states, shape (length, hidden), for one query (hidden,)."""
     scores = states @ (matrix.T @ query)  # query · matrix · state, for every state
     weights = np.exp(scores - scores.max())
     return weights / weights.sum() @ states
@@ -211,7 +211,7 @@ ATTENTION_THAT_LOOKS = Exercise(
 
 
 def beam_step(sums, log_probabilities, width):
-    """Best (parent, symbol) pairs, best first, of log-probabilities (beams, symbols)."""
+    """Pairs (parent, symbol), best first; log_probabilities is (beams, symbols)."""
     totals = sums[:, None] + log_probabilities  # (beams, symbols)
     best = np.argsort(-totals.ravel(), kind="stable")[:width]
     parents, symbols = np.divmod(best, totals.shape[1])
@@ -281,9 +281,9 @@ BEAM_STEP = Exercise(
 
 
 def smallest_power(short, long):
-    """Length power from which on the longer translation wins; each is (log_probability, length)."""
+    """Power from which on long wins; each is a pair (log-probability, length)."""
     (short_sum, short_length), (long_sum, long_length) = short, long
-    # long_sum / long_length**p > short_sum / short_length**p, and both sums are negative
+    # level: long_sum / long_length**p == short_sum / short_length**p
     return np.log(long_sum / short_sum) / np.log(long_length / short_length)
 
 
@@ -333,14 +333,13 @@ SMALLEST_POWER = Exercise(
 
 
 def bleu_of_two(translation, reference):
-    """BLEU with single symbols and neighbouring pairs, of one translation of at least 2 symbols."""
+    """BLEU with single symbols and neighbouring pairs; both texts are strings."""
     precisions = []
     for n in (1, 2):
-        found, allowed = (
-            [text[i : i + n] for i in range(len(text) - n + 1)] for text in (translation, reference)
-        )
+        found = [translation[i : i + n] for i in range(len(translation) - n + 1)]
+        allowed = [reference[i : i + n] for i in range(len(reference) - n + 1)]
         # a piece counts as often as it stands in the reference, no more
-        right = sum(min(found.count(piece), allowed.count(piece)) for piece in set(found))
+        right = sum(min(found.count(s), allowed.count(s)) for s in set(found))
         precisions.append(right / len(found))
     brevity = min(1.0, np.exp(1 - len(reference) / len(translation)))
     return brevity * np.sqrt(precisions[0] * precisions[1])
@@ -422,7 +421,7 @@ BLEU_BY_HAND = Exercise(
 
 
 def crossings(weights):
-    """Pairs of target symbols that look at sources in the opposite order; (targets, sources)."""
+    """Number of pairs of targets that look at sources in reverse order."""
     looked_at = weights.argmax(axis=1)
     # entry (i, j): the later target j looks at an earlier source than target i
     against = looked_at[:, None] > looked_at[None, :]
