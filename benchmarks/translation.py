@@ -35,9 +35,9 @@ BEAM, BEAM_SENTENCES = 5, 500
 
 #: Settings of the trained models by name; sizes chosen so that all have as many parameters.
 MODELS: dict[str, dict] = {
-    "GRU, one vector": {"hidden_size": 128, "attention": False},
-    "GRU, one vector, reversed": {"hidden_size": 128, "attention": False, "reverse_source": True},
-    "LSTM, one vector, reversed": {
+    "GRU": {"hidden_size": 128, "attention": False},
+    "GRU, source reversed": {"hidden_size": 128, "attention": False, "reverse_source": True},
+    "LSTM, source reversed": {
         "hidden_size": 120,
         "attention": False,
         "reverse_source": True,
