@@ -473,6 +473,14 @@ CROSSINGS = Exercise(
             "You count the pairs that stay in order.",
         ),
         WrongAnswer(
+            "every pair twice",
+            lambda weights: int(
+                (weights.argmax(axis=1)[:, None] > weights.argmax(axis=1)[None, :]).sum()
+            ),
+            "You go through all pairs in both directions, so every pair with different sources "
+            "counts once, crossed or not. Take i < j only.",
+        ),
+        WrongAnswer(
             "over the sources",
             lambda weights: crossings(weights.T),
             "You looked for the target that looks most at each source. Rows are targets: take the "
