@@ -16,7 +16,7 @@ import numpy as np
 from gru_lib._checks import require_generator, require_positive_integer
 from gru_lib.data.registry import fetch
 
-#: A sentence: its words, numbers or characters, one after another.
+#: The words, numbers or characters of a sentence, one after another.
 Sentence = tuple[str, ...]
 
 #: Units of :func:`dated_lists`, by their names in the locale data.
