@@ -49,6 +49,7 @@ def loaded_after(code):
         ("import gru_lib.data.speech", {"torch", "matplotlib", "IPython", "sktime", "pooch"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.text", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.translation", {"torch", "matplotlib", "IPython", "babel", "pooch"}),
         ("import gru_lib.data.characters", {"torch", "matplotlib", "IPython", "pydoc_data"}),
         ("import gru_lib.baselines", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.article", {"torch", "numpy", "matplotlib", "IPython", "babel"}),

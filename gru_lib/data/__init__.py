@@ -9,4 +9,9 @@ fetches the data sets of the papers on request (``python -m gru_lib.data`` on th
 characters into numbers; ``motion`` holds bodies that move; ``article`` holds what the article
 prints that can be run. ``registry`` fetches the data sets of the papers on request; ``stored``
 keeps results on them.
+``synthetic`` makes sequences whose truth is known, and ``translation`` sentences in two languages;
+``text`` and ``music`` hold real text and real music that ship inside installed packages;
+``characters`` holds text for language models and turns characters into numbers; ``article`` holds
+what the article prints that can be run. ``registry`` fetches the data sets of the papers on
+request; ``stored`` keeps results on them.
 """

@@ -3,8 +3,9 @@
 >>> from gru_lib.models import SequenceClassifier
 
 Classifiers give one answer for a whole sequence: a recurrent one, one that pools and one that
-convolves. The models of chapter 14 predict the next frame of a binary sequence, such as the next
-chord of a piano roll: recurrent ones, one that sees a window, and one that only counts.
+convolves. Translators turn one sequence into another. The models of chapter 14 predict the next
+frame of a binary sequence, such as the next chord of a piano roll: recurrent ones, one that sees a
+window, and one that only counts.
 """
 
 from gru_lib.models.classifiers import (
@@ -27,22 +28,55 @@ from gru_lib.models.frames import (
     mean_nll,
     train_frames,
 )
+from gru_lib.models.translation_baselines import NearestSentence, WordTable
+from gru_lib.models.translator import (
+    Attention,
+    EncodedPairs,
+    Hypothesis,
+    Languages,
+    Memory,
+    Symbols,
+    Translator,
+    attention_weights,
+    beam_search,
+    encode_pairs,
+    greedy_search,
+    train_translator,
+    translate,
+    translation_loss,
+)
 
 __all__ = [
+    "Attention",
     "ConvolutionClassifier",
     "CountingPredictor",
+    "EncodedPairs",
     "FramePredictor",
+    "Hypothesis",
     "LabelledSequences",
+    "Languages",
+    "Memory",
+    "NearestSentence",
     "PoolClassifier",
     "SequenceClassifier",
+    "Symbols",
+    "Translator",
     "WindowPredictor",
+    "WordTable",
+    "attention_weights",
+    "beam_search",
     "continue_frames",
     "count_parameters",
+    "encode_pairs",
     "frame_batches",
     "frame_nll",
+    "greedy_search",
     "label_sequences",
     "mean_nll",
     "predict_classes",
     "train_classifier",
     "train_frames",
+    "train_translator",
+    "translate",
+    "translation_loss",
 ]

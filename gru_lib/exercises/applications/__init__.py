@@ -5,10 +5,16 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.applications import action_recognition, sentiment, spoken_digits
+from gru_lib.exercises.applications import (
+    action_recognition,
+    sentiment,
+    spoken_digits,
+    translation,
+)
 
 EXERCISES = (
     *sentiment.EXERCISES,
+    *translation.EXERCISES,
     *spoken_digits.EXERCISES,
     *action_recognition.EXERCISES,
 )
