@@ -3,7 +3,7 @@
 >>> from gru_lib.models import SequenceClassifier
 
 Classifiers give one answer for a whole sequence: a recurrent one, one that pools and one that
-convolves. The models of chapter 14 predict the next frame of a binary sequence, such as the next
+convolves. Forecasters read the past of a series and answer for many steps at once. The models of chapter 14 predict the next frame of a binary sequence, such as the next
 chord of a piano roll: recurrent ones, one that sees a window, and one that only counts.
 """
 
@@ -15,6 +15,14 @@ from gru_lib.models.classifiers import (
     label_sequences,
     predict_classes,
     train_classifier,
+)
+from gru_lib.models.forecaster import (
+    Forecaster,
+    WindowForecaster,
+    coverage,
+    forecast,
+    pinball_loss,
+    train_forecaster,
 )
 from gru_lib.models.frames import (
     CountingPredictor,
@@ -31,18 +39,24 @@ from gru_lib.models.frames import (
 __all__ = [
     "ConvolutionClassifier",
     "CountingPredictor",
+    "Forecaster",
     "FramePredictor",
     "LabelledSequences",
     "PoolClassifier",
     "SequenceClassifier",
+    "WindowForecaster",
     "WindowPredictor",
     "continue_frames",
     "count_parameters",
+    "coverage",
+    "forecast",
     "frame_batches",
     "frame_nll",
     "label_sequences",
     "mean_nll",
+    "pinball_loss",
     "predict_classes",
     "train_classifier",
+    "train_forecaster",
     "train_frames",
 ]
