@@ -476,11 +476,11 @@ def join_windows(cuts: Sequence[Windows]) -> Windows:
 def italy_power() -> np.ndarray:
     """Electricity use in Italy, 1,096 days of 24 hours, each day scaled to mean 0 and deviation 1.
 
-    The UCR set ItalyPowerDemand as the package sktime holds it, both its parts. The days are in
-    no order and say nothing of their dates, so that tomorrow cannot be forecast; hours of a day
-    can. Because each day was scaled as a whole, its first hours tell the mean of the others.
-    Licence: as of sktime, BSD-3-Clause; recorded by Keogh et al., from a study by van Wijk and
-    van Selow.
+    The set ItalyPowerDemand of the UCR archive (Dau et al., 2019), both its parts, as the package
+    sktime holds it. The days are in no order and say nothing of their dates, so that tomorrow
+    cannot be forecast; hours of a day can. Because each day was scaled as a whole, its first hours
+    tell the mean of the others. Licence: sktime is under BSD-3-Clause; the archive names none that
+    we know of.
 
     Returns
     -------
