@@ -41,6 +41,7 @@ def loaded_after(code):
         ("import gru_lib.models", {"matplotlib", "IPython", "babel", "music21", "pooch"}),
         ("import gru_lib.data", {"torch", "matplotlib", "IPython", "babel", "music21", "pooch"}),
         ("import gru_lib.data.music", {"torch", "matplotlib", "IPython", "music21", "pooch"}),
+        ("import gru_lib.data.series", {"torch", "matplotlib", "pandas", "sktime", "pooch"}),
         ("import gru_lib.data.registry", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
         ("import gru_lib.data.stored", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
         ("import gru_lib.data.synthetic", {"torch", "matplotlib", "IPython", "babel"}),
