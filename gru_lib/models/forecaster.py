@@ -220,7 +220,9 @@ class WindowForecaster(_Forecaster):
         return self.read(past[:, -self.window :, : self.columns].flatten(1))
 
 
-def pinball_loss(forecast: ArrayLike | Tensor, target: ArrayLike | Tensor, levels: Sequence[float]):
+def pinball_loss(
+    forecast: ArrayLike | Tensor, target: ArrayLike | Tensor, levels: Sequence[float]
+) -> Tensor:
     """What quantiles cost: a miss below costs the level, a miss above one minus the level.
 
     Parameters
