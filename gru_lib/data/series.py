@@ -563,7 +563,7 @@ def transformer_load() -> TransformerLoad:
     return TransformerLoad(values, tuple(rows[0][1:]), hour)
 
 
-#: The papers' parts of ETTh1: twelve months, four and four, of thirty days each.
+#: Parts of ETTh1 as the papers take them, twelve, four and four months of thirty days each.
 PAPERS_SPLIT = TimeSplit(slice(0, 8640), slice(8640, 11520), slice(11520, 14400))
 
 

@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def seasonal_naive(load, future, season):
-    """Each of the next steps is as it was one season ago; where that is missing, two, and so on."""
+    """Each of the next steps as one season ago; where that is missing, two, ..."""
     forecast = np.empty(future)
     for step in range(future):
         source = len(load) + step - season
@@ -93,7 +93,7 @@ SEASONAL_NAIVE = Exercise(
 
 
 def window_starts(first, stop, past, future):
-    """First step of the future of every window that lies inside steps first to stop - 1."""
+    """First step of the future of every window inside steps first to stop - 1."""
     return np.arange(first + past, stop - future + 1)
 
 
@@ -145,13 +145,13 @@ WINDOW_STARTS = Exercise(
 
 
 def scale_by_train(load, train):
-    """Standardise a series; only its first `train` steps may be looked at for that."""
+    """Standardise a series; only its first `train` steps may decide how."""
     seen = load[:train]
     return (load - seen.mean()) / seen.std()
 
 
 def _scale_by_all(load, train):
-    """Standardise a series; only its first `train` steps may be looked at for that."""
+    """Standardise a series; only its first `train` steps may decide how."""
     return (load - load.mean()) / load.std()
 
 
@@ -202,7 +202,7 @@ SCALE_BY_TRAIN = Exercise(
 
 
 def best_error(persistence, innovation, lead):
-    """Standard deviation of the best forecast's error, `lead` steps ahead, for AR(1) noise."""
+    """Deviation of the best forecast's error, `lead` steps ahead, for AR(1) noise."""
     # what is new in step j before the target arrives weakened by persistence ** j
     arrived = innovation * persistence ** np.arange(lead)
     return np.sqrt((arrived**2).sum())
@@ -381,7 +381,7 @@ COVERAGE_BY_LEAD = Exercise(
 
 
 def percentage_error(forecast, target):
-    """Mean absolute error in per cent of the load, over the hours that have a load."""
+    """Mean absolute error in per cent of the load, over hours that have a load."""
     has_load = target != 0
     error = np.abs(forecast - target)[has_load]
     return 100 * (error / np.abs(target[has_load])).mean()
