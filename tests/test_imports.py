@@ -43,6 +43,7 @@ def loaded_after(code):
         ("import gru_lib.data.music", {"torch", "matplotlib", "IPython", "music21", "pooch"}),
         ("import gru_lib.data.motion", {"torch", "matplotlib", "IPython", "sktime", "pooch"}),
         ("import gru_lib.dtw", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.data.series", {"torch", "matplotlib", "pandas", "sktime", "pooch"}),
         ("import gru_lib.data.registry", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
         ("import gru_lib.data.stored", {"torch", "numpy", "matplotlib", "music21", "pooch"}),
         ("import gru_lib.data.reviews", {"torch", "matplotlib", "sklearn", "pandas", "pooch"}),

@@ -6,6 +6,9 @@ Classifiers give one answer for a whole sequence: a recurrent one, one that pool
 convolves. Translators turn one sequence into another. The models of chapter 14 predict the next
 frame of a binary sequence, such as the next chord of a piano roll: recurrent ones, one that sees a
 window, and one that only counts.
+convolves. Forecasters read the past of a series and answer for many steps at once. The models of
+chapter 14 predict the next frame of a binary sequence, such as the next chord of a piano roll:
+recurrent ones, one that sees a window, and one that only counts.
 """
 
 from gru_lib.models.classifiers import (
@@ -16,6 +19,14 @@ from gru_lib.models.classifiers import (
     label_sequences,
     predict_classes,
     train_classifier,
+)
+from gru_lib.models.forecaster import (
+    Forecaster,
+    WindowForecaster,
+    coverage,
+    forecast,
+    pinball_loss,
+    train_forecaster,
 )
 from gru_lib.models.frames import (
     CountingPredictor,
@@ -51,6 +62,7 @@ __all__ = [
     "ConvolutionClassifier",
     "CountingPredictor",
     "EncodedPairs",
+    "Forecaster",
     "FramePredictor",
     "Hypothesis",
     "LabelledSequences",
@@ -61,6 +73,7 @@ __all__ = [
     "SequenceClassifier",
     "Symbols",
     "Translator",
+    "WindowForecaster",
     "WindowPredictor",
     "WordTable",
     "attention_weights",
@@ -68,13 +81,17 @@ __all__ = [
     "continue_frames",
     "count_parameters",
     "encode_pairs",
+    "coverage",
+    "forecast",
     "frame_batches",
     "frame_nll",
     "greedy_search",
     "label_sequences",
     "mean_nll",
+    "pinball_loss",
     "predict_classes",
     "train_classifier",
+    "train_forecaster",
     "train_frames",
     "train_translator",
     "translate",

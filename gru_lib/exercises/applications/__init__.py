@@ -7,6 +7,7 @@ it, so that the registry of exercises can be read without it.
 
 from gru_lib.exercises.applications import (
     action_recognition,
+    energy,
     sentiment,
     spoken_digits,
     translation,
@@ -15,6 +16,7 @@ from gru_lib.exercises.applications import (
 EXERCISES = (
     *sentiment.EXERCISES,
     *translation.EXERCISES,
+    *energy.EXERCISES,
     *spoken_digits.EXERCISES,
     *action_recognition.EXERCISES,
 )
