@@ -3,12 +3,10 @@
 >>> from gru_lib.models import SequenceClassifier
 
 Classifiers give one answer for a whole sequence: a recurrent one, one that pools and one that
-convolves. Translators turn one sequence into another. The models of chapter 14 predict the next
-frame of a binary sequence, such as the next chord of a piano roll: recurrent ones, one that sees a
-window, and one that only counts.
-convolves. Forecasters read the past of a series and answer for many steps at once. The models of
-chapter 14 predict the next frame of a binary sequence, such as the next chord of a piano roll:
-recurrent ones, one that sees a window, and one that only counts.
+convolves. Translators turn one sequence into another. Forecasters read the past of a series and
+answer for many steps at once. The models of chapter 14 predict the next frame of a binary sequence,
+such as the next chord of a piano roll: recurrent ones, one that sees a window, and one that only
+counts.
 """
 
 from gru_lib.models.classifiers import (
@@ -80,8 +78,8 @@ __all__ = [
     "beam_search",
     "continue_frames",
     "count_parameters",
-    "encode_pairs",
     "coverage",
+    "encode_pairs",
     "forecast",
     "frame_batches",
     "frame_nll",
