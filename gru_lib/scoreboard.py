@@ -269,9 +269,7 @@ class Scoreboard:
             if row.kind == "control" and self.compare(gru, row) != "ahead"
         ]
         failing = f"NOT FAILING: {', '.join(unfailing)}" if unfailing else "the control fails"
-        return (
-            f"{gru.name} {_place(place)} {whom}, {_place(beside)} {rival.name}; {failing}"
-        )
+        return f"{gru.name} {_place(place)} {whom}, {_place(beside)} {rival.name}; {failing}"
 
     def to_dict(self) -> dict[str, Any]:
         """The scoreboard as a notebook stores it.

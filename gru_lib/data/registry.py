@@ -140,7 +140,7 @@ def data_folder() -> Path:
     NotADirectoryError
         If ``GRU_DATA_DIR`` names a file.
     ImportError
-        If it names nothing and pooch, which knows the user's cache, is not installed.
+        If it names nothing and platformdirs, which knows the user's cache, is not installed.
 
     Examples
     --------
@@ -155,8 +155,14 @@ def data_folder() -> Path:
         if folder.exists() and not folder.is_dir():
             raise NotADirectoryError(f"{_VARIABLE} is {folder}, a file; expected a folder")
         return folder
-    pooch = _pooch("the folder for data")
-    return Path(pooch.os_cache("what-is-a-gru"))
+    try:
+        import platformdirs  # what pooch asks as well; pooch itself loads progress bars
+    except ImportError:
+        raise ImportError(
+            f"the user's cache is found by platformdirs: install it with  pip install "
+            f"'gru-lib[data]', or let {_VARIABLE} name a folder"
+        ) from None
+    return platformdirs.user_cache_path("what-is-a-gru")
 
 
 def is_fetched(name: str) -> bool:

@@ -147,7 +147,11 @@ def test_without_pooch(entry, monkeypatch):
 
 def test_without_the_variable_there_is_a_cache(monkeypatch):
     monkeypatch.delenv("GRU_DATA_DIR", raising=False)
+    monkeypatch.setitem(sys.modules, "pooch", None)  # whoever only looks loads no progress bars
     assert data_folder().name == "what-is-a-gru"
+    monkeypatch.setitem(sys.modules, "platformdirs", None)
+    with pytest.raises(ImportError, match=r"pip install 'gru-lib\[data\]', or let GRU_DATA_DIR"):
+        data_folder()
 
 
 @pytest.mark.parametrize("name", REGISTRY)
