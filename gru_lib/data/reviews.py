@@ -25,7 +25,7 @@ BLAME = ("bad", "awful", "dull", "stupid", "boring", "weak", "terrible", "stale"
 NEGATORS = ("not", "never", "hardly")
 #: Words that change nothing about who is for and who is against.
 DEGREES = ("very", "really", "quite", "truly")
-#: Neutral clauses: what they are about, and what they say.
+#: What neutral clauses are about, and what they say.
 ASIDES = (
     ("bus", "late"),
     ("hall", "full"),
@@ -83,7 +83,7 @@ class Clause(NamedTuple):
 
     @property
     def value(self) -> int:
-        """1 for praise, -1 for blame, 0 for neither: the adjective's, turned by each negator."""
+        """The adjective's, turned by each negator; 1 is praise, -1 blame and 0 neither."""
         turns = bool(self.inner) + bool(self.outer)
         return _VALUES.get(self.adjective, 0) * (-1) ** turns
 
