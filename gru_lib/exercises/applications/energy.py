@@ -202,7 +202,7 @@ SCALE_BY_TRAIN = Exercise(
 
 
 def best_error(persistence, innovation, lead):
-    """Deviation of the best forecast's error, `lead` steps ahead, for AR(1) noise."""
+    """Standard deviation of the best forecast's error, `lead` steps ahead."""
     # what is new in step j before the target arrives weakened by persistence ** j
     arrived = innovation * persistence ** np.arange(lead)
     return np.sqrt((arrived**2).sum())
