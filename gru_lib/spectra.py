@@ -14,9 +14,9 @@ from gru_lib._checks import require_positive_integer
 
 #: Samples a second that the functions take for granted unless told otherwise.
 RATE = 8000
-#: Samples of a frame: 32 ms.
+#: Samples of a frame, which lasts 32 ms.
 FRAME = 256
-#: Samples from the start of a frame to the start of the next: 16 ms.
+#: Samples from the start of a frame to the start of the next, 16 ms.
 HOP = 128
 #: Mel bands.
 BANDS = 24

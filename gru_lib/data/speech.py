@@ -18,7 +18,7 @@ from gru_lib.data import _formants
 from gru_lib.data.registry import fetch
 from gru_lib.spectra import RATE
 
-#: What synthetic speakers say: ten digits, and two words that have the same sounds.
+#: What synthetic speakers say, ten digits and two words that have the same sounds.
 WORDS = tuple(_formants.SPELLING)
 #: Who speaks in the Free Spoken Digit Dataset.
 FSDD_SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
