@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gru_lib._checks import require_generator, require_positive_integer
+from gru_lib.dtw import dtw_distances
 
 _SMOOTHINGS = ("kneser-ney", "witten-bell")
 
@@ -355,10 +356,8 @@ class NearestTemplate:
 
     Notes
     -----
-    Similarity is dynamic time warping (Sakoe and Chiba, 1978). Both sequences are walked from start
-    to end at once, and in each step one of them goes a frame ahead, or both do. Of all such walks
-    the one counts whose frames lie closest: the sum of the Euclidean distances of the frames that
-    met, divided by the length of both sequences together. All templates are compared side by side.
+    Similarity is dynamic time warping, :func:`gru_lib.dtw.dtw_distances`, divided by the length of
+    both sequences together, so that long templates are not far from everything.
 
     Examples
     --------
@@ -376,41 +375,29 @@ class NearestTemplate:
                 f"there are {len(sequences)} sequences and classes of shape {self.classes.shape}; "
                 "expected at least one sequence, and a class for each"
             )
-        self.features = np.shape(sequences[0])[-1]
-        self.lengths = np.array([len(self._require(sequence)) for sequence in sequences])
-        # one column a template, so that a step through all of them is a step through rows
-        self.templates = np.zeros((self.features, self.lengths.max(), len(sequences)))
-        for column, sequence in enumerate(sequences):
-            self.templates[:, : len(sequence), column] = np.transpose(sequence)
+        dtw_distances(sequences[:1], sequences)  # they fit each other, or an error says why not
+        self.templates = [np.asarray(sequence, dtype=float) for sequence in sequences]
+        self.lengths = np.array([len(template) for template in self.templates])
 
-    def distances(self, sequence: np.ndarray) -> np.ndarray:
-        """How far a sequence is from each template.
+    def distances(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
+        """How far sequences are from each template.
 
         Parameters
         ----------
-        sequence : np.ndarray, shape (frames, features)
+        sequences : sequence of np.ndarray, each of shape (frames, features)
             Any number of frames.
 
         Returns
         -------
-        np.ndarray of float64, shape (count,)
+        np.ndarray of float64, shape (sequences, templates)
 
         Raises
         ------
         ValueError
-            If it is empty or has other features.
+            If there is none, or one is empty or has other features.
         """
-        sequence = self._require(sequence)
-        total = np.full((self.templates.shape[1] + 1, len(self.lengths)), np.inf)
-        total[0] = 0
-        for cost in self._costs(sequence):  # one frame of the sequence after the other
-            best = np.minimum(total[1:], total[:-1])
-            total[0] = np.inf
-            for step in range(len(cost)):
-                np.minimum(best[step], total[step], out=best[step])
-                np.add(cost[step], best[step], out=total[step + 1])
-        ends = total[self.lengths, np.arange(len(self.lengths))]
-        return ends / (len(sequence) + self.lengths)
+        lengths = np.array([len(sequence) for sequence in sequences])
+        return dtw_distances(sequences, self.templates) / (lengths[:, None] + self.lengths)
 
     def predict(self, sequences: Sequence[np.ndarray]) -> np.ndarray:
         """The class of the nearest template, for each sequence.
@@ -422,23 +409,9 @@ class NearestTemplate:
 
         Returns
         -------
-        np.ndarray, shape (count,)
+        np.ndarray, shape (sequences,)
         """
-        return self.classes[[int(self.distances(one).argmin()) for one in sequences]]
-
-    def _costs(self, sequence: np.ndarray) -> np.ndarray:
-        """Distance of each frame to each frame of each template: (frames, longest, count)."""
-        products = np.tensordot(sequence, self.templates, axes=1)
-        squares = (sequence**2).sum(axis=1)[:, None, None] + (self.templates**2).sum(axis=0)
-        return np.sqrt(np.maximum(squares - 2 * products, 0))
-
-    def _require(self, sequence: np.ndarray) -> np.ndarray:
-        shape = np.shape(sequence)
-        if len(shape) != 2 or shape[0] == 0 or shape[1] != self.features:
-            raise ValueError(
-                f"a sequence has shape {shape}; expected (frames, {self.features}) and a frame"
-            )
-        return np.asarray(sequence, dtype=float)
+        return self.classes[self.distances(sequences).argmin(axis=1)]
 
 
 def _discounts(counts: Sequence[int]) -> np.ndarray:

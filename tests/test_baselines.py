@@ -182,7 +182,7 @@ def test_distances_are_those_of_the_definition(lengths, length, features):
     rng = np.random.default_rng([length, features, *lengths])
     templates = [rng.normal(size=(n, features)) for n in lengths]
     word = rng.normal(size=(length, features))
-    distances = NearestTemplate(templates, range(len(lengths))).distances(word)
+    distances = NearestTemplate(templates, range(len(lengths))).distances([word])[0]
     assert distances == pytest.approx([warped(word, template) for template in templates], abs=1e-6)
 
 
@@ -198,7 +198,11 @@ def test_a_drawl_is_still_the_same_word():
     [
         ([], [], "there are 0 sequences"),
         ([np.ones((2, 3))], [0, 1], r"1 sequences and classes of shape \(2,\)"),
-        ([np.ones((2, 3)), np.ones((2, 4))], [0, 1], r"shape \(2, 4\); expected \(frames, 3\)"),
+        (
+            [np.ones((2, 3)), np.ones((2, 4))],
+            [0, 1],
+            r"\[1\] has shape \(2, 4\); expected \(length, feat.*the same features in all",
+        ),
         ([np.ones((0, 3))], [0], r"shape \(0, 3\)"),
     ],
 )
@@ -209,5 +213,5 @@ def test_templates_that_do_not_fit_are_refused(sequences, classes, words):
 
 def test_a_word_with_other_features_is_refused():
     templates = NearestTemplate([np.ones((2, 3))], [0])
-    with pytest.raises(ValueError, match=r"shape \(5, 4\); expected \(frames, 3\)"):
+    with pytest.raises(ValueError, match="queries have 4 features and references 3"):
         templates.predict([np.ones((5, 4))])
