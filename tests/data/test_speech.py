@@ -17,7 +17,7 @@ from gru_lib.data.speech import (
     spoken_digits,
     spoken_words,
 )
-from gru_lib.spectra import log_mel, power_spectrum
+from gru_lib.spectra import log_mel
 
 PAIR = ["nose", "zone"]
 
