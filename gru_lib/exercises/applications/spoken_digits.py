@@ -85,7 +85,7 @@ FRAMES_TO_THE_END = Exercise(
 
 
 def mel_corners(bands, top):
-    """Corners of triangles even in mel from 0 to top hertz, shape (bands + 2,), in hertz."""
+    """Corners of bands even in mel, from 0 to top; shape (bands + 2,), in hertz."""
     highest = 2595 * np.log10(1 + top / 700)
     mel = np.linspace(0, highest, bands + 2)
     return 700 * (10 ** (mel / 2595) - 1)
@@ -197,9 +197,10 @@ LOG_OF_SILENCE = Exercise(
 
 
 def padding_share(lengths, batch_size):
-    """Share of padding in batches of sequences of like length, each as long as its longest."""
+    """Share of padding in batches of like length, each as long as its longest."""
     ordered = np.sort(lengths)
-    batches = [ordered[k : k + batch_size] for k in range(0, len(ordered), batch_size)]
+    starts = range(0, len(ordered), batch_size)
+    batches = [ordered[start : start + batch_size] for start in starts]
     steps = sum(len(batch) * batch.max() for batch in batches)
     return 1 - ordered.sum() / steps
 
@@ -274,7 +275,7 @@ PADDING_SHARE = Exercise(
 
 
 def accuracy_on_strangers(distances, words, speakers):
-    """Share of words told by the nearest recording of somebody else, speaker by speaker."""
+    """Share of words told by the nearest recording of another, speaker by speaker."""
     same_voice = speakers[:, None] == speakers
     nearest = np.where(same_voice, np.inf, distances).argmin(axis=1)
     right = words[nearest] == words
@@ -356,11 +357,11 @@ NEAREST_STRANGER = Exercise(
 
 
 def both_last_states(output, lengths):
-    """Each direction's state after its last real frame; (batch, steps, 2h) to (batch, 2h)."""
+    """Each direction's state after its last real frame, shape (batch, 2 * hidden)."""
     hidden = output.shape[2] // 2
     rows = np.arange(len(output))
     forwards = output[rows, lengths - 1, :hidden]
-    backwards = output[:, 0, hidden:]  # it reads from the end, so it stops at step 0
+    backwards = output[:, 0, hidden:]  # it reads from the end to step 0
     return np.concatenate([forwards, backwards], axis=1)
 
 
@@ -439,7 +440,8 @@ WHERE_THE_WORD_ENDS = Exercise(
 def error_over_speakers(right, speakers):
     """Mean accuracy over speakers and its standard error, shape (2,)."""
     # a new voice is a new case; a new take of an old voice is not
-    shares = np.array([right[speakers == who].mean() for who in np.unique(speakers)])
+    people = np.unique(speakers)
+    shares = np.array([right[speakers == who].mean() for who in people])
     return np.array([shares.mean(), shares.std(ddof=1) / np.sqrt(len(shares))])
 
 
