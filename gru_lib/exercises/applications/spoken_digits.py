@@ -275,7 +275,7 @@ PADDING_SHARE = Exercise(
 
 
 def accuracy_on_strangers(distances, words, speakers):
-    """Share of words told by the nearest recording of another, speaker by speaker."""
+    """Share of words told by the nearest recording of others, for each speaker."""
     same_voice = speakers[:, None] == speakers
     nearest = np.where(same_voice, np.inf, distances).argmin(axis=1)
     right = words[nearest] == words
@@ -357,7 +357,7 @@ NEAREST_STRANGER = Exercise(
 
 
 def both_last_states(output, lengths):
-    """Each direction's state after its last real frame, shape (batch, 2 * hidden)."""
+    """Each direction's state after its last real frame; (batch, 2 * hidden)."""
     hidden = output.shape[2] // 2
     rows = np.arange(len(output))
     forwards = output[rows, lengths - 1, :hidden]
