@@ -20,7 +20,7 @@ from tools.notebook_rules import SMALLEST_SHARE_COMPARED, code_cells, problems_o
 REPOSITORY = GITHUB + setting(ROOT)
 PATHS = notebooks.all_notebooks()
 STORED = {path: notebooks.read(path) for path in PATHS}
-PATH = PATHS[0]
+PATH = next(path for path in PATHS if path.parent.name == "background")
 (ELSEWHERE,) = (path for path in PATHS if notebooks.environment_of(path) != "book")
 
 

@@ -45,7 +45,7 @@ def test_the_set_is_the_same(full_tier):
 
 
 def test_a_run_comes_again(full_tier):
-    name, seed = "GRU, one vector, reversed", 0
+    name, seed = "GRU, source reversed", 0
     rate = translation.best_rate(RUNS, name)
     again = translation.one_run(name, rate, seed)
     (then,) = (r for r in RUNS if (r["model"], r["learning_rate"], r["seed"]) == (name, rate, seed))
