@@ -578,7 +578,8 @@ class RealReviews(NamedTuple):
 def film_reviews() -> RealReviews:
     """Sentences from English film reviews: the two-class Stanford Sentiment Treebank ("SST-2").
 
-    Whole sentences only, in the split of the paper: 6,920, 872 and 1,821. Nothing is dropped.
+    Whole sentences only, in the split of the paper: 6,920, 872 and 1,821. Nothing is dropped, also
+    not the two sentences of the test that occur in training as well.
 
     Returns
     -------

@@ -173,7 +173,7 @@ def test_film_reviews_are_those_of_the_paper(full_tier):
     assert [len(part.texts) for part in reviews[:3]] == [6920, 872, 1821]
     assert reviews.train.texts[0].startswith("a stirring , funny and finally transporting")
     assert reviews.train.truths[:2].tolist() == [1, 0]
-    assert not set(reviews.train.texts) & set(reviews.test.texts)
+    assert set(reviews.train.texts) & set(reviews.test.texts) == {"no. .", "what 's next ?"}
 
 
 def test_meal_reviews_occur_in_one_part_only(full_tier):
