@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 
 from gru_lib._checks import require_bool, require_dropout, require_positive_integer
 from gru_lib.models.cells import require_cell
-from gru_lib.training import History, fit
+from gru_lib.models.recipe import fit_one_cycle, rows_of_like_length
+from gru_lib.training import History
 
 
 class LabelledSequences(NamedTuple):
@@ -388,28 +389,17 @@ def train_classifier(
     count = -(-len(train.y) // require_positive_integer("batch_size", batch_size))
 
     def batches(epoch: int) -> list[LabelledSequences]:
-        # a new order within equal lengths, too, so that batches differ from epoch to epoch
-        order = torch.randperm(len(train.y))
-        if buckets:
-            order = order[torch.argsort(train.lengths[order], stable=True)]
-        rows = order.split(batch_size)
-        return [_rows(train, rows[i]) for i in torch.randperm(len(rows)).tolist()]
+        rows = rows_of_like_length(train.lengths, batch_size, buckets)
+        return [_rows(train, some) for some in rows]
 
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * count
-    )
-    return fit(
+    return fit_one_cycle(
         model,
         _mean_cross_entropy,
         batches,
-        epochs=epochs,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        scheduler_every="batch",
+        batches_an_epoch=count,
         valid_batches=_in_order(valid),
-        patience=epochs,  # never stops early, but takes the best epoch's weights
-        max_grad_norm=1.0,
+        epochs=epochs,
+        learning_rate=learning_rate,
         seed=seed,
         device=device,
         progress=progress,

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from gru_lib._checks import require_positive_integer
 from gru_lib.data.series import Windows
 from gru_lib.models.cells import require_cell
-from gru_lib.training import History, fit
+from gru_lib.models.recipe import fit_one_cycle
+from gru_lib.training import History
 
 
 class _Forecaster(nn.Module):
@@ -376,21 +377,14 @@ def train_forecaster(
         error = answer - target
         return (error.square() if squared else error.abs()).mean(), len(target)
 
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * batches
-    )
-    return fit(
+    return fit_one_cycle(
         model,
         loss,
         draw,
-        epochs=epochs,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        scheduler_every="batch",
+        batches_an_epoch=batches,
         valid_batches=list(zip(*(tensor.split(512) for tensor in _tensors(valid)), strict=True)),
-        patience=epochs,  # never stops early, but takes the best epoch's weights
-        max_grad_norm=1.0,
+        epochs=epochs,
+        learning_rate=learning_rate,
         seed=seed,
         device=device,
         progress=progress,

@@ -14,7 +14,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits, pad
 
 from gru_lib._checks import require_dropout, require_generator, require_positive_integer
 from gru_lib.models.cells import require_cell
-from gru_lib.training import History, fit
+from gru_lib.models.recipe import fit_one_cycle
+from gru_lib.training import History
 
 
 class FramePredictor(nn.Module):
@@ -310,20 +311,15 @@ def train_frames(
     if start_at_frequencies:
         frequencies = CountingPredictor(train, given_last=False).after_silence
         model.output.bias.data.copy_(frequencies)
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * len(batches)
-    )
-    return fit(
+    return fit_one_cycle(
         model,
         frame_nll,
         lambda epoch: [batches[i] for i in torch.randperm(len(batches)).tolist()],
-        epochs=epochs,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        scheduler_every="batch",
+        batches_an_epoch=len(batches),
         valid_batches=frame_batches(valid, batch_size=64),
-        patience=epochs,  # never stops early, but takes the best epoch's weights
+        epochs=epochs,
+        learning_rate=learning_rate,
+        max_grad_norm=None,
         seed=seed,
         device=device,
         progress=progress,

@@ -18,7 +18,8 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_se
 from gru_lib._checks import require_bool, require_dropout, require_positive_integer
 from gru_lib.data.translation import Pairs, Sentence
 from gru_lib.models.cells import require_cell
-from gru_lib.training import History, fit
+from gru_lib.models.recipe import fit_one_cycle, rows_of_like_length
+from gru_lib.training import History
 
 #: Numbers of what is in no sentence: after the end, before the first symbol, the end, and unknown.
 PADDING, START, END, UNKNOWN = range(4)
@@ -467,27 +468,16 @@ def train_translator(
     count = -(-len(train.source) // require_positive_integer("batch_size", batch_size))
 
     def batches(epoch: int) -> list[EncodedPairs]:
-        # a new order within equal lengths, too, so that batches differ from epoch to epoch
-        order = torch.randperm(len(train.source))
-        order = order[torch.argsort(target_lengths[order], stable=True)]
-        rows = order.split(batch_size)
-        return [_rows(train, rows[i]) for i in torch.randperm(len(rows)).tolist()]
+        return [_rows(train, some) for some in rows_of_like_length(target_lengths, batch_size)]
 
-    optimizer = torch.optim.Adam(model.parameters())
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, learning_rate, total_steps=epochs * count
-    )
-    return fit(
+    return fit_one_cycle(
         model,
         translation_loss,
         batches,
-        epochs=epochs,
-        optimizer=optimizer,
-        scheduler=scheduler,
-        scheduler_every="batch",
+        batches_an_epoch=count,
         valid_batches=[_rows(valid, rows) for rows in torch.arange(len(valid.source)).split(256)],
-        patience=epochs,  # never stops early, but takes the best epoch's weights
-        max_grad_norm=1.0,
+        epochs=epochs,
+        learning_rate=learning_rate,
         seed=seed,
         device=device,
         progress=progress,
