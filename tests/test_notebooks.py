@@ -312,6 +312,15 @@ def test_carriage_returns_overwrite(text, shown):
     assert "".join(output.text for output in outputs) == shown
 
 
+def test_outputs_are_made_with_the_cases_that_nbval_sees(monkeypatch, tmp_path):
+    monkeypatch.setenv("GRU_CHECK_SEED", "1")  # so that it is put back afterwards
+    assert notebooks.main([str(tmp_path / "nothing.ipynb")]) == 1
+    assert os.environ["GRU_CHECK_SEED"] == "1"
+    monkeypatch.delenv("GRU_CHECK_SEED")
+    assert notebooks.main([str(tmp_path / "nothing.ipynb")]) == 1
+    assert os.environ["GRU_CHECK_SEED"] == "0"
+
+
 def test_outputs_of_a_notebook_that_is_not_there(capsys):
     assert notebooks.main(["notebooks/background/00-nothing.ipynb"]) == 1
     assert "there is no notebooks/background/00-nothing.ipynb" in capsys.readouterr().err
