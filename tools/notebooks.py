@@ -6,10 +6,10 @@ changes nothing in git. A notebook that belongs to another environment is run th
 """
 
 import argparse
-import os
 import copy
 import datetime
 import importlib.metadata
+import os
 import platform
 import re
 import subprocess
