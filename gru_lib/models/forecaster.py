@@ -253,8 +253,9 @@ def pinball_loss(
     Examples
     --------
     >>> from gru_lib.models import pinball_loss
-    >>> pinball_loss([[10.0]], [14.0], [0.9]).item(), pinball_loss([[10.0]], [6.0], [0.9]).item()
-    (3.6, 0.4)
+    >>> losses = [pinball_loss([[10.0]], [target], [0.9]) for target in (14.0, 6.0)]
+    >>> [round(loss.item(), 4) for loss in losses]  # too low by 4, then too high by 4
+    [3.6, 0.4]
     """
     forecast, target = torch.as_tensor(forecast), torch.as_tensor(target)
     levels = torch.tensor(_require_levels(levels), dtype=forecast.dtype, device=forecast.device)
