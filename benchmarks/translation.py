@@ -13,7 +13,7 @@ import torch
 
 from benchmarks.runs import run_all, workers_from_arguments
 from gru_lib.data.stored import write_result
-from gru_lib.data.translation import Pairs, Sentence, shuffle_sources, tatoeba_pairs
+from gru_lib.data.translation import Pairs, shuffle_sources, tatoeba_pairs
 from gru_lib.models import (
     Languages,
     NearestSentence,
@@ -91,7 +91,7 @@ def one_run(name: str, learning_rate: float, seed: int) -> dict:
     }
 
 
-def bleu(translations: list[Sentence], references: list[Sentence]) -> float:
+def bleu(translations: list[tuple[str, ...]], references: list[tuple[str, ...]]) -> float:
     """BLEU of the whole corpus, on characters."""
     import sacrebleu
 
@@ -99,7 +99,7 @@ def bleu(translations: list[Sentence], references: list[Sentence]) -> float:
     return round(sacrebleu.corpus_bleu(texts, [truths], tokenize="zh").score, 2)
 
 
-def measured(translations: list[Sentence], test: Pairs) -> dict:
+def measured(translations: list[tuple[str, ...]], test: Pairs) -> dict:
     """BLEU, chrF and share of exact matches, and BLEU by the length of the source."""
     import sacrebleu
 
@@ -159,7 +159,7 @@ def best_rate(runs: list[dict], name: str) -> float:
 def shares_of_scripts(pairs: Pairs) -> dict[str, float]:
     """Shares of translations with a character that a simplified or a traditional standard lacks."""
 
-    def lacks(target: Sentence, encoding: str) -> bool:
+    def lacks(target: tuple[str, ...], encoding: str) -> bool:
         return "?" in "".join(target).replace("?", "").encode(encoding, "replace").decode(encoding)
 
     return {

@@ -16,9 +16,6 @@ import numpy as np
 from gru_lib._checks import require_generator, require_positive_integer
 from gru_lib.data.registry import fetch
 
-#: The words, numbers or characters of a sentence, one after another.
-Sentence = tuple[str, ...]
-
 #: Units of :func:`dated_lists`, by their names in the locale data.
 UNITS = (
     "mass-gram",
@@ -54,9 +51,9 @@ class Pairs(NamedTuple):
     """
 
     #: What is to be translated.
-    sources: list[Sentence]
+    sources: list[tuple[str, ...]]
     #: The translations.
-    targets: list[Sentence]
+    targets: list[tuple[str, ...]]
 
 
 class SplitPairs(NamedTuple):
@@ -88,7 +85,7 @@ def dated_lists(
     items: Sequence[int],
     *,
     seed: int | np.random.Generator,
-    without: Sequence[Sentence] = (),
+    without: Sequence[tuple[str, ...]] = (),
 ) -> Pairs:
     """Lists of dates and quantities in English, and in Chinese.
 
@@ -137,7 +134,7 @@ def dated_lists(
     if not lengths:
         raise ValueError("items is empty; expected at least one length")
     rng = require_generator(seed)
-    drawn: dict[Sentence, Sentence] = {}
+    drawn: dict[tuple[str, ...], tuple[str, ...]] = {}
     forbidden = set(without)
     for _ in range(20 * count + 1000):  # more than enough, unless nearly all was drawn
         if len(drawn) == count:
@@ -212,7 +209,7 @@ fetch`). English sentences are lower-case words and punctuation marks, Chinese o
     """
     longest = require_positive_integer("longest", longest)
     text = (fetch("cmn-eng") / "cmn.txt").read_text("utf-8")
-    by_source: dict[Sentence, list[Sentence]] = {}
+    by_source: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for line in text.splitlines():
         english, chinese = line.split("\t")[:2]
         source = tuple(_ENGLISH.findall(english.lower().replace("’", "'")))
@@ -257,18 +254,20 @@ def shuffle_sources(pairs: Pairs, *, seed: int | np.random.Generator) -> Pairs:
     return Pairs(sources, pairs.targets)
 
 
-def _pairs_of(sources: list, by_source: dict[Sentence, list[Sentence]]) -> Pairs:
+def _pairs_of(sources: list, by_source: dict[tuple[str, ...], list[tuple[str, ...]]]) -> Pairs:
     rows = [(source, target) for source in map(tuple, sources) for target in by_source[source]]
     return Pairs([source for source, _ in rows], [target for _, target in rows])
 
 
-def _draw_item(rng: np.random.Generator) -> tuple[Sentence, Sentence]:
+def _draw_item(rng: np.random.Generator) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if rng.random() < _DATES:
         return _date(int(rng.integers(_DAYS)))
     return _quantity(int(rng.integers(2, _LARGEST + 1)), UNITS[rng.integers(len(UNITS))])
 
 
-def _join(items: list[tuple[Sentence, Sentence]]) -> tuple[Sentence, Sentence]:
+def _join(
+    items: list[tuple[tuple[str, ...], tuple[str, ...]]],
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """One list in both languages; "and" and 和 stand before the last of several items."""
     source, target = [], []
     for number, (english, chinese) in enumerate(items):
@@ -281,7 +280,7 @@ def _join(items: list[tuple[Sentence, Sentence]]) -> tuple[Sentence, Sentence]:
 
 
 @cache
-def _date(day: int) -> tuple[Sentence, Sentence]:
+def _date(day: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A date in both languages: CLDR's full format, without the year."""
     format_date = _babel("dates").format_date
     date = _FIRST_DAY + datetime.timedelta(days=day)
@@ -291,7 +290,7 @@ def _date(day: int) -> tuple[Sentence, Sentence]:
 
 
 @cache
-def _quantity(number: int, unit: str) -> tuple[Sentence, Sentence]:
+def _quantity(number: int, unit: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """A quantity in both languages, in CLDR's long format."""
     format_unit = _babel("units").format_unit
     english, chinese = (format_unit(number, unit, locale=language) for language in ("en", "zh"))

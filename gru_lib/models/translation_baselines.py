@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from gru_lib.data.translation import Pairs, Sentence
+from gru_lib.data.translation import Pairs
 
 
 class WordTable:
@@ -41,7 +41,7 @@ class WordTable:
         #: The target symbol of each source symbol.
         self.table = {source: target for source, (_, target) in best.items()}
 
-    def translate(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+    def translate(self, sentences: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Translate sentences; a symbol that is not in the table is left out.
 
         Parameters
@@ -86,7 +86,7 @@ class NearestSentence:
         self._known = self._vectoriser.fit_transform(pairs.sources)
         self._targets = pairs.targets
 
-    def translate(self, sentences: Sequence[Sentence]) -> list[Sentence]:
+    def translate(self, sentences: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
         """Translate sentences.
 
         Parameters

@@ -16,7 +16,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from gru_lib._checks import require_bool, require_dropout, require_positive_integer
-from gru_lib.data.translation import Pairs, Sentence
+from gru_lib.data.translation import Pairs
 from gru_lib.models.cells import require_cell
 from gru_lib.models.recipe import fit_one_cycle, rows_of_like_length
 from gru_lib.training import History
@@ -95,7 +95,7 @@ class Symbols:
             )
         return [self._numbers.get(symbol, UNKNOWN) for symbol in sentence]
 
-    def decode(self, numbers: Iterable[int]) -> Sentence:
+    def decode(self, numbers: Iterable[int]) -> tuple[str, ...]:
         """Symbols of the numbers before the first end.
 
         Parameters
@@ -636,13 +636,13 @@ def beam_search(
 @torch.no_grad()
 def translate(
     model: Translator,
-    sentences: Sequence[Sentence],
+    sentences: Sequence[tuple[str, ...]],
     languages: Languages,
     *,
     width: int = 1,
     length_power: float = 1.0,
     longest: int | None = None,
-) -> list[Sentence]:
+) -> list[tuple[str, ...]]:
     """Translate sentences.
 
     Parameters
@@ -695,7 +695,7 @@ def translate(
 
 @torch.no_grad()
 def attention_weights(
-    model: Translator, source: Sentence, target: Sentence, languages: Languages
+    model: Translator, source: tuple[str, ...], target: tuple[str, ...], languages: Languages
 ) -> Tensor:
     """Where a translator with attention looks when it is about to write each symbol.
 
@@ -737,7 +737,7 @@ def attention_weights(
     return model.decode(target[:, :-2].to(device), memory.last, memory)[2][0].cpu()
 
 
-def _pad(sentences: Sequence[Sentence], symbols: Symbols) -> tuple[Tensor, Tensor]:
+def _pad(sentences: Sequence[tuple[str, ...]], symbols: Symbols) -> tuple[Tensor, Tensor]:
     if len(sentences) == 0:
         raise ValueError("there is no sentence; expected at least one")
     numbers = [torch.tensor(symbols.encode(sentence)) for sentence in sentences]

@@ -58,12 +58,16 @@ def outside_addresses(page: Path) -> list[str]:
 
 
 def weight(page: Path) -> int:
-    """Bytes of a page and of the files that only it brings along (the rest is in _static)."""
+    """Bytes of a page and of the files that only it brings along.
+
+    What all pages share is not counted: all in _static, and the index of the search.
+    """
     own = {page}
     for _, address in _fetched(page):
         parts = urlsplit(address)
         file = (page.parent / unquote(parts.path)).resolve()
-        if not parts.scheme and not parts.netloc and "_static" not in file.parts and file.is_file():
+        shared = "_static" in file.parts or file.name == "searchindex.js"
+        if not parts.scheme and not parts.netloc and not shared and file.is_file():
             own.add(file)
     return sum(file.stat().st_size for file in own)
 
