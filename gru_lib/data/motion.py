@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gru_lib._checks import require_generator, require_positive_integer
+from gru_lib.data._packages import needed_by
+from gru_lib.data.music import shuffle_steps
 from gru_lib.data.registry import fetch
 
 #: Joints of the stick figure, in the order of a clip.
@@ -285,12 +287,8 @@ def basic_motions() -> Motions:
     >>> data.clips[0].shape, data.names
     ((100, 6), ('badminton', 'running', 'standing', 'walking'))
     """
-    try:
+    with needed_by("the data set BasicMotions", "sktime"):
         from sktime.datasets import load_basic_motions
-    except ImportError:
-        raise ImportError(
-            "the data set BasicMotions needs sktime: install it with  pip install 'gru-lib[data]'"
-        ) from None
     sets = []
     for split in ("train", "test"):
         x, labels = load_basic_motions(split=split, return_type="numpy3d")
@@ -543,8 +541,7 @@ def shuffle_frames(data: Clips, seed: int | np.random.Generator) -> Clips:
     >>> shuffle_frames(data, 0).clips[0].mean().round(6) == data.clips[0].mean().round(6)
     np.True_
     """
-    rng = require_generator(seed)
-    return data._replace(clips=[clip[rng.permutation(len(clip))] for clip in data.clips])
+    return data._replace(clips=shuffle_steps(data.clips, seed))
 
 
 def first_part(data: Clips, share: float) -> Clips:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from gru_lib.data._download import DISK_FULL, PARTIAL, Receiver, error_number
+from gru_lib.data._packages import needed_by
 
 if TYPE_CHECKING:
     import requests
@@ -437,10 +438,6 @@ def _is_right(path: Path, file: DataFile) -> bool:
 
 
 def _pooch(what: str):
-    try:
+    with needed_by(what, "pooch"):
         import pooch
-    except ImportError:
-        raise ImportError(
-            f"{what} needs pooch: install it with  pip install 'gru-lib[data]'"
-        ) from None
     return pooch

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gru_lib._checks import require_generator, require_positive_integer
+from gru_lib.data._packages import needed_by
 from gru_lib.data.registry import fetch
 
 #: Share of its excess over the expected load that lasts from one hour to the next.
@@ -498,10 +499,8 @@ def italy_power() -> np.ndarray:
     >>> days.shape, float(abs(days.mean(axis=1)).max()) < 1e-6
     ((1096, 24), True)
     """
-    try:
+    with needed_by("italy_power", "sktime"):
         from sktime.datasets import load_italy_power_demand
-    except ImportError:
-        raise ImportError("italy_power needs the package sktime: pip install sktime") from None
     days, _ = load_italy_power_demand(return_type="numpy3D")
     return days[:, 0, :]
 

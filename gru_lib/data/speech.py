@@ -15,6 +15,7 @@ import numpy as np
 
 from gru_lib._checks import require_positive_integer
 from gru_lib.data import _formants
+from gru_lib.data._packages import needed_by
 from gru_lib.data.registry import fetch
 from gru_lib.spectra import RATE
 
@@ -299,12 +300,8 @@ def japanese_vowels() -> Vowels:
     >>> len(vowels.train), len(vowels.test), vowels.train[0].shape[1]
     (270, 370, 12)
     """
-    try:
+    with needed_by("japanese_vowels", "sktime"):
         from sktime.datasets import load_japanese_vowels
-    except ImportError:
-        raise ImportError(
-            "japanese_vowels needs sktime: install it with  pip install 'gru-lib[notebooks]'"
-        ) from None
     parts = []
     for split in ("train", "test"):
         nested, names = load_japanese_vowels(split=split, return_type="nested_univ")

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from gru_lib.data._packages import needed_by
+
 #: The blank and the 26 letters. A character's code is its place here, counted from 1.
 ALPHABET = " abcdefghijklmnopqrstuvwxyz"
 #: Locale codes of the languages that :func:`language_names` takes by default.
@@ -192,12 +194,8 @@ def shuffle_characters(texts: Sequence[str], rng: np.random.Generator) -> list[s
 
 def _entries(language: str) -> list[tuple[str, str, str]]:
     """(key, name, language) for every usable country and language name of one locale."""
-    try:
+    with needed_by("language_names", "Babel"):
         from babel import Locale, UnknownLocaleError
-    except ImportError:
-        raise ImportError(
-            "language_names needs Babel: install it with  pip install 'gru-lib[data]'"
-        ) from None
     try:
         locale = Locale.parse(language)
     except (UnknownLocaleError, ValueError, TypeError):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gru_lib._checks import require_generator, require_positive_integer
+from gru_lib.data._packages import needed_by
 from gru_lib.data.registry import fetch
 
 #: Units of :func:`dated_lists`, by their names in the locale data.
@@ -298,11 +299,7 @@ def _quantity(number: int, unit: str) -> tuple[tuple[str, ...], tuple[str, ...]]
 
 
 def _babel(module: str):
-    try:
+    with needed_by("dated_lists", "Babel"):
         import babel.dates
         import babel.units
-    except ImportError:
-        raise ImportError(
-            "dated_lists needs Babel: install it with  pip install 'gru-lib[data]'"
-        ) from None
     return getattr(babel, module)
