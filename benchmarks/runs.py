@@ -1,13 +1,22 @@
 """Many independent training runs, side by side where there are cores for it."""
 
 import argparse
+import json
+import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm import tqdm
+
+from gru_lib.data.characters import ReferenceText, python_reference
+from gru_lib.data.docstrings import LabelledSentences, library_sentences, numpy_docstrings
+from gru_lib.data.questions import trec_questions
 
 
 def workers_from_arguments(description: str) -> int:
@@ -29,3 +38,30 @@ def run_all(
     with ProcessPoolExecutor(workers, get_context("spawn"), torch.set_num_threads, (1,)) as pool:
         futures = [pool.submit(function, *setting) for setting in settings]
         return [future.result() for future in tqdm(futures)]
+
+
+@cache
+def texts() -> dict[str, Any]:
+    """The texts of the chapters on fine-tuning, from the packages installed here.
+
+    ``"reference"`` and ``"numpy"`` are ReferenceText, ``"libraries"`` and ``"trec"`` parts of
+    labelled sentences by name. Where the variable ``GRU_TEXT_CACHE`` names a file, they are read
+    from it, so that a machine with other versions of the packages sees the same texts.
+    """
+    cache_file = os.environ.get("GRU_TEXT_CACHE")
+    if cache_file is None:
+        return {
+            "reference": python_reference(),
+            "numpy": numpy_docstrings(),
+            "libraries": library_sentences(),
+            "trec": trec_questions(),
+        }
+    kept = json.loads(Path(cache_file).read_text(encoding="utf-8"))
+    plain = {name: ReferenceText(**kept[name]) for name in ("reference", "numpy")}
+    return plain | {
+        name: {
+            part: LabelledSentences(sentences, np.array(classes))
+            for part, (sentences, classes) in kept[name].items()
+        }
+        for name in ("libraries", "trec")
+    }

@@ -71,7 +71,7 @@ def test_there_are_exercises_and_their_names_are_unique():
     names = [exercise.name for exercise in EXERCISES]
     assert names
     assert list(registry()) == names
-    modules = [desk.importlib.import_module(f"gru_lib.exercises.{part}") for part in desk.PARTS]
+    modules = [desk.module_of(part) for part in desk.PARTS]
     assert sum(len(module.EXERCISES) for module in modules) == len(set(names))
 
 

@@ -95,11 +95,7 @@ def python_reference(*, held_out_share: float = 0.1, seed: int = 0) -> Reference
     """
     from pydoc_data.topics import topics  # half a megabyte: not when the module is imported
 
-    if isinstance(held_out_share, bool) or not isinstance(held_out_share, Real):
-        raise TypeError(f"held_out_share is {held_out_share!r}; expected a number")
-    if not 0 < held_out_share <= 1 / 3:
-        raise ValueError(f"held_out_share is {held_out_share}; expected above 0, at most 1/3")
-    return _split_by_topic(topics, held_out_share, np.random.default_rng(seed))
+    return split_by_topic(topics, held_out_share, np.random.default_rng(seed))
 
 
 def normalise_text(text: str) -> str:
@@ -322,9 +318,44 @@ def _code_points(name: str, text: str) -> np.ndarray:
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
-def _split_by_topic(
+def split_by_topic(
     topics: Mapping[str, str], held_out_share: float, rng: np.random.Generator
 ) -> ReferenceText:
+    """Split a text by topic, without what is repeated.
+
+    Parameters
+    ----------
+    topics : mapping of str to str
+        Texts by name.
+    held_out_share : float
+        Share of the characters that goes into ``valid``, and into ``test``; above 0 and at most a
+        third.
+    rng : np.random.Generator
+        Decides which topics are held out.
+
+    Returns
+    -------
+    ReferenceText
+        See :func:`python_reference` for how it is done.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the share is not allowed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.data.characters import split_by_topic
+    >>> texts = {name: 20 * name for name in "abcdefghijkl"}
+    >>> text = split_by_topic(texts, 0.25, np.random.default_rng(0))
+    >>> len(text.topics["train"]), len(text.topics["valid"]), len(text.topics["test"])
+    (6, 3, 3)
+    """
+    if isinstance(held_out_share, bool) or not isinstance(held_out_share, Real):
+        raise TypeError(f"held_out_share is {held_out_share!r}; expected a number")
+    if not 0 < held_out_share <= 1 / 3:
+        raise ValueError(f"held_out_share is {held_out_share}; expected above 0, at most 1/3")
     texts = _without_repetition({name: normalise_text(text) for name, text in topics.items()})
     names = sorted(texts)
     rng.shuffle(names)

@@ -4,6 +4,7 @@ A page that shows one says so, and names the command that makes it again.
 """
 
 import datetime
+import hashlib
 import importlib.metadata
 import json
 import platform
@@ -80,7 +81,7 @@ def describe_stored(result: Mapping[str, Any]) -> str:
 def write_result(
     path: str | Path,
     *,
-    data: str,
+    data: str | Mapping[str, str],
     command: str,
     seeds: Sequence[int],
     results: Mapping[str, Any],
@@ -92,8 +93,10 @@ def write_result(
     ----------
     path : path
         ``gru_lib/data/results/<name>.json`` in a clone of the book.
-    data : str
-        Name of the data set in :data:`gru_lib.data.registry.REGISTRY`.
+    data : str or mapping of str to str
+        Name of the data set in :data:`gru_lib.data.registry.REGISTRY`; for texts that come with
+        installed packages, what they are and the texts themselves by name, of which the sum is
+        kept.
     command : str
         What makes the result again.
     seeds : sequence of int
@@ -113,14 +116,8 @@ def write_result(
     ...     '"make it"' in file.read_text()
     True
     """
-    entry = REGISTRY[data]
     record = {
-        "data": {
-            "name": data,
-            "repository": entry.repository,
-            "commit": entry.commit,
-            "sha256": entry.sha256,
-        },
+        "data": _origin(data),
         "command": command,
         "date": datetime.date.today().isoformat(),
         "versions": {
@@ -132,3 +129,19 @@ def write_result(
     }
     text = json.dumps(record, indent=1, ensure_ascii=False)
     Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def _origin(data: str | Mapping[str, str]) -> dict[str, str]:
+    if isinstance(data, str):
+        entry = REGISTRY[data]
+        return {
+            "name": data,
+            "repository": entry.repository,
+            "commit": entry.commit,
+            "sha256": entry.sha256,
+        }
+    whole = "\n".join(data[name] for name in sorted(data))
+    return {
+        "name": ", ".join(data),
+        "sha256": hashlib.sha256(whole.encode()).hexdigest(),
+    }

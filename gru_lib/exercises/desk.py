@@ -6,16 +6,22 @@ import inspect
 import os
 import textwrap
 from functools import cache
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from gru_lib.exercises.checker import Exercise, grade
 
-PARTS = ("background", "math", "code", "applications")
+PARTS = ("background", "math", "code", "applications", "fine-tuning")
 
 _solved: set[str] = set()
 _hints_given: dict[str, int] = {}
+
+
+def module_of(part: str) -> ModuleType:
+    """The module that holds the exercises of a part."""
+    return importlib.import_module(f"gru_lib.exercises.{part.replace('-', '_')}")
 
 
 @cache
@@ -33,7 +39,7 @@ def registry() -> dict[str, Exercise]:
     >>> list(registry())[0]
     'background/running-parity'
     """
-    modules = (importlib.import_module(f"gru_lib.exercises.{part}") for part in PARTS)
+    modules = map(module_of, PARTS)
     return {exercise.name: exercise for module in modules for exercise in module.EXERCISES}
 
 

@@ -209,7 +209,7 @@ class SequenceClassifier(nn.Module):
             directions = self.output.in_features // last.shape[-1]
             return torch.cat(tuple(last[-directions:]), dim=-1)
         states, _ = pad_packed_sequence(states, batch_first=True)
-        return _POOLS[self.pool](states, _real_steps(states, lengths))
+        return _POOLS[self.pool](states, real_steps(states, lengths))
 
 
 class PoolClassifier(nn.Module):
@@ -263,7 +263,7 @@ class PoolClassifier(nn.Module):
         """Logits, shape (batch, classes)."""
         features, lengths = self.read(x, lengths)
         hidden = torch.relu(self.each_step(self.dropout(features)))
-        return self.output(self.dropout(_mean(hidden, _real_steps(hidden, lengths))))
+        return self.output(self.dropout(mean_of_steps(hidden, real_steps(hidden, lengths))))
 
 
 class ConvolutionClassifier(nn.Module):
@@ -320,12 +320,12 @@ class ConvolutionClassifier(nn.Module):
     def forward(self, x: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Logits, shape (batch, classes)."""
         features, lengths = self.read(x, lengths)
-        real = _real_steps(features, lengths)
+        real = real_steps(features, lengths)
         # padding is zero before each convolution, as the outside of the sequence is
         hidden = (self.dropout(features) * real).transpose(1, 2)
         hidden = torch.relu(self.first(hidden)) * real.transpose(1, 2)
         hidden = torch.relu(self.second(hidden)).transpose(1, 2)
-        return self.output(self.dropout(_max(hidden, real)))
+        return self.output(self.dropout(max_of_steps(hidden, real)))
 
 
 def train_classifier(
@@ -472,20 +472,7 @@ class _Input(nn.Module):
             raise ValueError(
                 f"x has shape {tuple(x.shape)}; expected at least one sequence and one step"
             )
-        if lengths is None:
-            lengths = torch.full((len(x),), x.shape[1])
-        lengths = torch.as_tensor(lengths)
-        if lengths.is_floating_point():
-            raise TypeError(f"lengths has dtype {lengths.dtype}; expected whole numbers")
-        if lengths.shape != x.shape[:1]:
-            raise ValueError(
-                f"lengths has shape {tuple(lengths.shape)}; expected ({len(x)},), one a sequence"
-            )
-        if lengths.min() < 1 or lengths.max() > x.shape[1]:
-            raise ValueError(
-                f"lengths go from {lengths.min()} to {lengths.max()}; "
-                f"expected 1 to {x.shape[1]}, the steps of x"
-            )
+        lengths = require_lengths(lengths, x)
         return (x if self.embedding is None else self.embedding(x)), lengths
 
     def _require_tokens(self, x: Tensor) -> None:
@@ -501,18 +488,39 @@ class _Input(nn.Module):
             )
 
 
-def _real_steps(steps: Tensor, lengths: Tensor) -> Tensor:
+def require_lengths(lengths: Tensor | None, x: Tensor) -> Tensor:
+    """The lengths as a tensor, all steps of x where none are given; or an error that says why."""
+    if lengths is None:
+        lengths = torch.full((len(x),), x.shape[1])
+    lengths = torch.as_tensor(lengths)
+    if lengths.is_floating_point():
+        raise TypeError(f"lengths has dtype {lengths.dtype}; expected whole numbers")
+    if lengths.shape != x.shape[:1]:
+        raise ValueError(
+            f"lengths has shape {tuple(lengths.shape)}; expected ({len(x)},), one a sequence"
+        )
+    if lengths.min() < 1 or lengths.max() > x.shape[1]:
+        raise ValueError(
+            f"lengths go from {lengths.min()} to {lengths.max()}; "
+            f"expected 1 to {x.shape[1]}, the steps of x"
+        )
+    return lengths
+
+
+def real_steps(steps: Tensor, lengths: Tensor) -> Tensor:
     """True for a real step and False for padding, shape (batch, length, 1)."""
     numbers = torch.arange(steps.shape[1], device=steps.device)
     return (numbers < lengths.to(steps.device)[:, None])[:, :, None]
 
 
-def _mean(states: Tensor, real: Tensor) -> Tensor:
+def mean_of_steps(states: Tensor, real: Tensor) -> Tensor:
+    """The mean of the states of all real steps, shape (batch, features)."""
     return (states * real).sum(dim=1) / real.sum(dim=1)
 
 
-def _max(states: Tensor, real: Tensor) -> Tensor:
+def max_of_steps(states: Tensor, real: Tensor) -> Tensor:
+    """The largest of the states of all real steps, entry by entry, shape (batch, features)."""
     return states.masked_fill(~real, -torch.inf).max(dim=1).values
 
 
-_POOLS = {"last": None, "mean": _mean, "max": _max}
+_POOLS = {"last": None, "mean": mean_of_steps, "max": max_of_steps}

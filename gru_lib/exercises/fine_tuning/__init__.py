@@ -1,0 +1,8 @@
+"""Exercises of the part "Fine-tuning", one module a chapter.
+
+Learners read the functions in these modules as solutions: each ``reference`` is written to be
+read, and stands in the notebook word for word. PyTorch is imported inside the functions that need
+it, so that the registry of exercises can be read without it.
+"""
+
+EXERCISES = ()

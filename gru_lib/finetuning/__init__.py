@@ -1,0 +1,6 @@
+"""What turns a pretrained network into one for another job.
+
+>>> import gru_lib.finetuning
+"""
+
+__all__: list[str] = []
