@@ -68,7 +68,7 @@ def make_card(
         "best epoch": f"{history.best_epoch} of {len(history)}",
         "characters read": str(characters),
         "operations": f"{count_operations(count_parameters(model), characters):.2e}",
-        "seconds": f"{sum(history.seconds):.0f}",
+        "seconds": f"{sum(history.seconds):.1f}",
         "bits a character": json.dumps({part: round(value, 3) for part, value in bits.items()}),
         "n-gram beside": (
             f"Kneser-Ney of order {order} (chosen on the validation text), {counts.numbers} "
