@@ -1,10 +1,10 @@
 """Chapter 28's tables: python -m benchmarks.pretraining [--workers N]
 
 Pretrains GRUs of four sizes on the Python reference, an LSTM with the parameters of one of them
-and the control on shuffled text: the highest learning rate is chosen on the validation text by short
-runs with one seed, then come three more seeds. Then trains one epoch in one, two and four processes, and writes
-gru_lib/data/results/pretraining.json. About 25 minutes on one core of a processor, three minutes
-with --workers 16.
+and the control on shuffled text. The highest learning rate is chosen on the validation text, by
+short runs with one seed; then come three more seeds. Then trains one epoch in one, two and four
+processes, and writes gru_lib/data/results/pretraining.json. About 25 minutes on one core of a
+processor, three minutes with --workers 16.
 """
 
 import os
