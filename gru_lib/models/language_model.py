@@ -353,7 +353,12 @@ def bits_per_character(model: nn.Module, codes: ArrayLike, *, streams: int = 16)
     real = (pieces[:, None] + steps)[:, _BURN_IN + 1 :] < len(padded)
     windows, state, nats = padded[places], None, 0.0
     # what comes before the text is no text: its stream starts at the one new line
-    _, state = model(windows[:, :_BURN_IN])
+    logits, state = model(windows[:, :_BURN_IN])
+    if codes.min() < 0 or codes.max() >= logits.shape[2]:
+        raise ValueError(
+            f"codes holds numbers from {codes.min()} to {codes.max()}; expected 0 to "
+            f"{logits.shape[2] - 1}, the vocabulary of the model"
+        )
     state = _without_first(state)
     for start in range(_BURN_IN, windows.shape[1] - 1, 500):
         piece = windows[:, start : start + 501]
