@@ -1,7 +1,11 @@
 """What is written about a pretrained model: into its file, and beside it for people to read."""
 
 import json
+import platform
 from collections.abc import Mapping
+from typing import Any
+
+import torch
 
 from gru_lib.baselines import CharacterNGram
 from gru_lib.models import LanguageModel, bits_per_character, count_parameters
@@ -9,7 +13,26 @@ from gru_lib.pretrain.corpus import Corpus
 from gru_lib.training import History
 
 _ORDERS = range(1, 11)
-_NOT_FOR_PEOPLE = ("trained on",)  # a key for each paragraph: only pretrained_text reads it
+# safetensors keeps the texts of a file in no order
+_FOR_PEOPLE = (
+    "data",
+    "licence",
+    "sha256 of the text",
+    "split",
+    "valid topics",
+    "test topics",
+    "recipe",
+    "parameters",
+    "best epoch",
+    "characters read",
+    "operations",
+    "seconds",
+    "machine",
+    "bits a character",
+    "n-gram beside",
+    "limits",
+    "intended use",
+)
 _LIMITS = (
     "Reads and writes English about Python in the style of its reference, one of 96 characters at "
     "a time; knows no facts, keeps no topic for longer than a few lines, and what it writes is not "
@@ -52,10 +75,14 @@ def best_ngram(corpus: Corpus) -> tuple[int, CharacterNGram]:
 
 
 def make_card(
-    model: LanguageModel, corpus: Corpus, recipe: Mapping[str, object], history: History
+    model: LanguageModel,
+    corpus: Corpus,
+    recipe: dict[str, Any],
+    history: History,
+    characters: int,
+    processes: int,
 ) -> dict[str, str]:
     """Data, recipe, compute and metrics of a model that has been trained."""
-    characters = len(history) * int(recipe["characters an epoch"])
     bits = {
         part: bits_per_character(model, codes)
         for part, codes in zip(("train", "valid", "test"), corpus[:3], strict=True)
@@ -63,12 +90,13 @@ def make_card(
     order, counts = best_ngram(corpus)
     return {
         **corpus.origin,
-        "recipe": json.dumps({k: v for k, v in recipe.items() if k != "characters an epoch"}),
+        "recipe": json.dumps(recipe),
         "parameters": str(count_parameters(model)),
         "best epoch": f"{history.best_epoch} of {len(history)}",
         "characters read": str(characters),
         "operations": f"{count_operations(count_parameters(model), characters):.2e}",
         "seconds": f"{sum(history.seconds):.1f}",
+        "machine": f"{platform.machine()}, {processes} process(es), PyTorch {torch.__version__}",
         "bits a character": json.dumps({part: round(value, 3) for part, value in bits.items()}),
         "n-gram beside": (
             f"Kneser-Ney of order {order} (chosen on the validation text), {counts.numbers} "
@@ -92,7 +120,8 @@ def card_as_markdown(title: str, card: Mapping[str, str]) -> str:
     Returns
     -------
     str
-        One item a line; keys that only programs read are left out.
+        One item a line, in the order of the cards of this library; what only programs read, such
+        as the keys of the paragraphs, is left out.
 
     Examples
     --------
@@ -103,5 +132,5 @@ def card_as_markdown(title: str, card: Mapping[str, str]) -> str:
     - **licence**: PSF
     <BLANKLINE>
     """
-    lines = [f"- **{name}**: {text}" for name, text in card.items() if name not in _NOT_FOR_PEOPLE]
+    lines = [f"- **{name}**: {card[name]}" for name in _FOR_PEOPLE if name in card]
     return "\n".join([f"# {title}", "", *lines, ""])

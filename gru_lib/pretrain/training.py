@@ -49,7 +49,7 @@ class Recipe:
     """
 
     seed: int = 0
-    epochs: int = 20
+    epochs: int = 40
     embedding_size: int = 48
     hidden_size: int = 160
     num_layers: int = 2
@@ -185,9 +185,9 @@ def pretrain(
     )
     if processes.is_first:
         model.cpu()
-        an_epoch = recipe.window * TextWindows(read.train, recipe.window, recipe.batch_size).count
-        how = asdict(recipe) | {"characters an epoch": an_epoch}
-        card = make_card(model, corpus, how, history)
+        windows = TextWindows(read.train, recipe.window, recipe.batch_size).count
+        characters = len(history) * windows * recipe.window
+        card = make_card(model, corpus, asdict(recipe), history, characters, processes.count)
         save_language_model(model, corpus.vocabulary, out, card)
         out.with_suffix(".md").write_text(card_as_markdown(out.stem, card), encoding="utf-8")
         with contextlib.suppress(FileNotFoundError):
