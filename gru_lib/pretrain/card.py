@@ -34,9 +34,14 @@ _FOR_PEOPLE = (
     "intended use",
 )
 _LIMITS = (
-    "Reads and writes English about Python in the style of its reference, one of 96 characters at "
-    "a time; knows no facts, keeps no topic for longer than a few lines, and what it writes is not "
-    "true. A text of another kind costs it far more bits. Not a large language model."
+    "Writes in the style of the text that it read, one character at a time. Knows no facts; what it "
+    "writes is not true. Looks back over a few words, not over a page. Characters outside its "
+    "vocabulary are an error, and a text of another kind costs it far more bits. Not a large "
+    "language model."
+)
+_LIMITS_OF_THE_CONTROL = (
+    "A control: read the characters of the text in random order, so it knows how frequent each is "
+    "and nothing else."
 )
 _USE = "To learn how pretraining and fine-tuning work. Not for answers that anybody relies on."
 
@@ -55,7 +60,7 @@ def count_operations(parameters: int, characters: int) -> int:
     -------
     int
         6 a parameter and character: a multiplication and an addition forward, and twice as much
-        backward (Kaplan et al., 2020, section 2.1).
+        backward (Kaplan et al., 2020).
 
     Examples
     --------
@@ -102,7 +107,7 @@ def make_card(
             f"Kneser-Ney of order {order} (chosen on the validation text), {counts.numbers} "
             f"counts: {counts.bits_per_character(corpus.test):.3f} bits a character of the test"
         ),
-        "limits": _LIMITS,
+        "limits": _LIMITS_OF_THE_CONTROL if recipe["shuffled"] else _LIMITS,
         "intended use": _USE,
     }
 
