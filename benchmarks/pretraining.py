@@ -34,7 +34,7 @@ COMMAND = "python -m benchmarks.pretraining"
 TARGET = Path(__file__).resolve().parents[1] / "gru_lib/data/results/pretraining.json"
 SEEDS = range(3)
 TUNING_SEED = 100
-LEARNING_RATES = (2e-3, 4e-3, 8e-3)
+LEARNING_RATES = (2e-3, 4e-3, 8e-3, 1.6e-2)
 TUNING_EPOCHS, EPOCHS = 4, 12
 SIZES = (32, 64, 128, 256)
 #: Kind of cell and hidden size by name; the LSTM has the parameters of the GRU of size 128.

@@ -34,8 +34,8 @@ _FOR_PEOPLE = (
     "intended use",
 )
 _LIMITS = (
-    "Writes in the style of the text that it read, one character at a time. Knows no facts; what it "
-    "writes is not true. Looks back over a few words, not over a page. Characters outside its "
+    "Writes in the style of the text that it read, one character at a time. Knows no facts; what "
+    "it writes is not true. Looks back over a few words, not over a page. Characters outside its "
     "vocabulary are an error, and a text of another kind costs it far more bits. Not a large "
     "language model."
 )
