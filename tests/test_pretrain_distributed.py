@@ -10,6 +10,7 @@ import pytest
 
 from gru_lib.models import load_language_model
 from gru_lib.pretrain.__main__ import main
+from gru_lib.training.checkpoint import read_checkpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 # 7 rows do not divide by 2, and the last batch of an epoch holds a single one
@@ -34,6 +35,7 @@ DEFECT = """
 import sys
 from gru_lib.pretrain import processes
 from gru_lib.pretrain.__main__ import main
+from gru_lib.training.checkpoint import read_checkpoint
 processes.DistributedDataParallel = lambda model: model
 sys.exit(main())
 """
@@ -123,3 +125,21 @@ def test_more_processes_than_rows_are_refused(text, tmp_path):
     output, _ = process.communicate(timeout=240)
     assert process.returncode != 0
     assert "there are 2 processes and batch_size is 1" in output
+
+
+def test_two_processes_go_on_where_one_was_stopped(text, tmp_path, alone):
+    out = tmp_path / "stopped.safetensors"
+    checkpoint = Path(f"{out}.checkpoint")
+    arguments = ["-m", "gru_lib.pretrain", "--text", text, "--out", out, *OPTIONS]
+    one = subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
+    while not checkpoint.exists() or read_checkpoint(checkpoint)["so_far"]["batches"] < 2:
+        assert one.poll() is None
+    one.kill()
+    one.wait()
+    assert not out.exists()
+    output = finished(torchrun(*arguments, "--resume"))
+    assert output.count("Going on from") == 1
+    assert largest_difference(alone, out) < 1e-6

@@ -73,13 +73,15 @@ def main(arguments: list[str] | None = None) -> int:
     recipe = Recipe(**{field.name: getattr(options, field.name) for field in fields(Recipe)})
     checkpoint = Path(options.checkpoint or f"{options.out}.checkpoint")
     torch.set_num_threads(1)  # the same bits, however many cores there are
-    signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    processes = None
     try:
         if options.resume and not checkpoint.exists():
             raise ValueError(f"--resume: there is no checkpoint {checkpoint}")
         if options.own_characters and options.text is None:
             raise ValueError("--own-characters goes with --text FILE")
-        with Processes(options.device) as processes:
+        processes = Processes(options.device)
+        with processes:
             if checkpoint.exists() and not options.restart and processes.is_first:
                 print(f"Going on from {checkpoint}.", flush=True)
             history = pretrain(
@@ -96,11 +98,14 @@ def main(arguments: list[str] | None = None) -> int:
             if processes.is_first:
                 print(f"Written: {options.out}. {history}")
     except KeyboardInterrupt:
-        print(f"\nStopped; {_how_to_go_on(checkpoint)}", file=sys.stderr)
+        if processes is None or processes.is_first:
+            print(f"\nStopped; {_how_to_go_on(checkpoint)}", file=sys.stderr)
         return 130
     except (ValueError, TypeError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
+    finally:
+        signal.signal(signal.SIGTERM, before)
     return 0
 
 

@@ -59,9 +59,9 @@ class Processes:
 
     def __enter__(self) -> "Processes":
         if self.count > 1:
-            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
             if self.device.type == "cuda":
                 torch.cuda.set_device(self.device)
+            dist.init_process_group("nccl" if self.device.type == "cuda" else "gloo")
         return self
 
     def __exit__(self, *error: object) -> None:
