@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def bits_of_text(logits, codes):
-    """Mean bits for codes[1:]; logits[t] was given after codes[: t + 1]; (T, V) and (T + 1,)."""
+    """Mean bits of codes[1:]; logits[t] follow codes[: t + 1]; (T, V), (T + 1,)."""
     largest = logits.max(axis=1, keepdims=True)  # exp would overflow without it
     normaliser = np.log(np.exp(logits - largest).sum(axis=1)) + largest[:, 0]
     log_probability = logits[np.arange(len(logits)), codes[1:]] - normaliser
@@ -92,7 +92,7 @@ BITS_OF_A_TEXT = Exercise(
 
 
 def three_numbers(nats, characters_per_word):
-    """Bits a character, perplexity a character, perplexity a word, of nats a character."""
+    """From nats a character: bits a character, perplexity of one, and of a word."""
     return [nats / np.log(2), np.exp(nats), np.exp(nats * characters_per_word)]
 
 
@@ -143,13 +143,15 @@ THREE_NUMBERS = Exercise(
 
 
 def honest_budget(vocabulary, embedding, hidden, layers, characters, epochs):
-    """Parameters, characters of the text for each of them, operations of the training."""
+    """Parameters, characters of the text for each, operations of the training."""
     parameters = vocabulary * embedding
     for layer in range(layers):
         inputs = embedding if layer == 0 else hidden
-        parameters += 3 * hidden * (inputs + hidden) + 6 * hidden  # two biases a gate
+        weights, biases = 3 * hidden * (inputs + hidden), 6 * hidden
+        parameters += weights + biases
     parameters += hidden * vocabulary + vocabulary
-    return [parameters, characters / parameters, 6 * parameters * characters * epochs]
+    operations = 6 * parameters * characters * epochs
+    return [parameters, characters / parameters, operations]
 
 
 def _budget(gates, biases, later_inputs, operations, count_epochs):
@@ -221,7 +223,7 @@ HONEST_BUDGET = Exercise(
 
 
 def bits_read_in_windows(model, codes, window):
-    """Mean bits of all codes; model(some codes, state) gives the bits of each, and the state."""
+    """Mean bits of all codes; model(codes, state) gives bits and a state."""
     bits, state = [], None
     for start in range(0, len(codes), window):
         some, state = model(codes[start : start + window], state)
@@ -321,7 +323,7 @@ READ_ON = Exercise(
 
 
 def gradient_of_the_batch(gradients, rows):
-    """Gradient of the mean over all rows; shard k's own mean has gradients[k], (W, P)."""
+    """Gradient of the mean over all rows; gradients[k] is of shard k, (W, P)."""
     share = rows / rows.sum()
     return share @ gradients
 
@@ -383,7 +385,7 @@ UNEQUAL_SHARDS = Exercise(
 
 
 def probabilities_at(logits, temperature):
-    """Probabilities of the next character at a temperature; at 0 the likeliest has all, (V,)."""
+    """Probabilities at a temperature; at 0 the likeliest has all, (V,)."""
     if temperature == 0:
         return np.eye(len(logits))[logits.argmax()]
     scaled = (logits - logits.max()) / temperature
