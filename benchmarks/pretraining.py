@@ -2,15 +2,11 @@
 
 Pretrains GRUs of four sizes on the Python reference, an LSTM with the parameters of one of them
 and the control on shuffled text. The highest learning rate is chosen on the validation text, by
-short runs with one seed; then come three more seeds. Then trains one epoch in one, two and four
-processes, and writes gru_lib/data/results/pretraining.json. About 25 minutes on one core of a
-processor, three minutes with --workers 16.
+short runs with one seed; then come three more seeds. Writes
+gru_lib/data/results/pretraining.json; half an hour on one core of a processor.
 """
 
 import os
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from functools import cache
@@ -25,7 +21,6 @@ from gru_lib.models import (
     LanguageModel,
     bits_per_character,
     count_parameters,
-    load_language_model,
     train_language_model,
 )
 from gru_lib.pretrain import Corpus, reference_corpus
@@ -46,8 +41,6 @@ MODELS = {
 #: The control is trained as the network that it is the control of.
 TUNED_AS = {"shuffled": "GRU 128"}
 EMBEDDING_SIZE, NUM_LAYERS, DROPOUT = 48, 2, 0.1
-PROCESSES = (1, 2, 4)
-TIMED_SIZES = (128, 256)
 
 
 @cache
@@ -128,24 +121,6 @@ def settings(rates: dict[str, float]) -> Iterator[tuple[str, float, int]]:
         yield from ((name, rates[name], seed) for seed in SEEDS)
 
 
-def seconds_of_an_epoch(hidden_size: int, processes: int) -> float:
-    """Of the command, in so many processes on this machine, one thread each."""
-    with tempfile.TemporaryDirectory() as folder:
-        text, out = Path(folder, "text.txt"), Path(folder, "model.safetensors")
-        text.write_text(reference().train, encoding="utf-8")
-        launcher = ["-m", "torch.distributed.run", "--nproc-per-node", str(processes)]
-        launcher += ["--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-        command = ["-m", "gru_lib.pretrain", "--epochs", "1", "--hidden-size", str(hidden_size)]
-        command += ["--text", str(text), "--out", str(out), "--checkpoint-every", "1000000"]
-        subprocess.run(
-            [sys.executable, *(launcher if processes > 1 else []), *command],
-            env={**os.environ, "OMP_NUM_THREADS": "1"},
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        return float(load_language_model(out).card["seconds"])
-
-
 def main() -> None:
     workers = workers_from_arguments(__doc__.splitlines()[0])
     tuning = run_all(one_run, tuning_settings(), workers)
@@ -161,10 +136,6 @@ def main() -> None:
             "epochs": {"tuning": TUNING_EPOCHS, "runs": EPOCHS},
             "tuning": tuning,
             "runs": runs,
-            "seconds_of_an_epoch": {
-                str(size): {str(count): seconds_of_an_epoch(size, count) for count in PROCESSES}
-                for size in TIMED_SIZES
-            },
         },
     )
     print(f"written: {TARGET.name}")
