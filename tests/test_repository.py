@@ -85,9 +85,18 @@ def test_windows_paths_are_seen_and_addresses_are_not(tmp_path):
     assert machine_paths([file]) == []
 
 
+#: The language models that every chapter on fine-tuning starts from.
+WEIGHTS = sorted((ROOT / "gru_lib/pretrained").glob("*.safetensors"))
+
+
 def test_no_large_file():
     large = [path for path in tracked_files(ROOT) if path.stat().st_size > LARGEST]
-    assert large == [MATHJAX]
+    assert [path for path in large if path not in WEIGHTS] == [MATHJAX]
+
+
+def test_the_weights_of_the_course_stay_small():
+    assert {path.stem for path in WEIGHTS} == {"reference", "shuffled"}
+    assert sum(path.stat().st_size for path in WEIGHTS) < 3_000_000
 
 
 PINS = ("requirements.txt", "requirements-frameworks.txt")
