@@ -203,9 +203,7 @@ def add_lora(
     return sum(p.numel() for update in updates for p in update.parameters())
 
 
-def put_adapter(
-    model: nn.Module, name: str, updates: dict[tuple[nn.Module, str], LowRank]
-) -> None:
+def put_adapter(model: nn.Module, name: str, updates: dict[tuple[nn.Module, str], LowRank]) -> None:
     """Lay updates, by GRU and weight, on a model as one adapter, and use it."""
     for (gru, target), update in updates.items():
         if not parametrize.is_parametrized(gru, target):
@@ -338,7 +336,9 @@ def merge_lora(model: nn.Module) -> None:
     """
     names = adapter_names(model)
     if not any(place.used in place.updates for _, _, place in _places(model)):
-        have = f"its adapters are {', '.join(names)}, and none is in use" if names else "it has none"
+        have = (
+            f"its adapters are {', '.join(names)}, and none is in use" if names else "it has none"
+        )
         raise ValueError(f"the model has no adapter to merge: {have}")
     _take_off(model, leave_parametrized=True)
 
