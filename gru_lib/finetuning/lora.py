@@ -188,19 +188,18 @@ def add_lora(
     'parametrizations.weight_ih_l0.0.updates.mine.A'
     """
     require_new_name(name, adapter_names(model))
-    targets = list(_targets(model, weights, layers))
     generator = torch.Generator().manual_seed(seed)
     options = {"alpha": alpha, "gates": gates, "generator": generator}
-    updates = []
-    for gru, target in targets:  # all of them, before the model is touched
+    updates = {}
+    for gru, target in _targets(model, weights, layers):  # all of them, before the model is touched
         weight = getattr(gru, target)
         try:
             update = LowRank(*weight.shape, rank, **options)
         except ValueError as error:
             raise ValueError(f"{target}: {error}") from error
-        updates.append(update.to(weight))
-    put_adapter(model, name, {where: new for where, new in zip(targets, updates, strict=True)})
-    return sum(p.numel() for update in updates for p in update.parameters())
+        updates[gru, target] = update.to(weight)
+    put_adapter(model, name, updates)
+    return sum(p.numel() for update in updates.values() for p in update.parameters())
 
 
 def put_adapter(model: nn.Module, name: str, updates: dict[tuple[nn.Module, str], LowRank]) -> None:
@@ -336,9 +335,7 @@ def merge_lora(model: nn.Module) -> None:
     """
     names = adapter_names(model)
     if not any(place.used in place.updates for _, _, place in _places(model)):
-        have = (
-            f"its adapters are {', '.join(names)}, and none is in use" if names else "it has none"
-        )
+        have = f"of {', '.join(names)}, none is in use" if names else "it has none"
         raise ValueError(f"the model has no adapter to merge: {have}")
     _take_off(model, leave_parametrized=True)
 
