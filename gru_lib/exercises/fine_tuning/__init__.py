@@ -5,4 +5,6 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-EXERCISES = ()
+from gru_lib.exercises.fine_tuning import lora
+
+EXERCISES = (*lora.EXERCISES,)
