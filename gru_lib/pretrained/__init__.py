@@ -11,17 +11,28 @@ from collections.abc import Mapping
 from importlib.resources import as_file, files
 
 import numpy as np
+from torch import nn
 
 from gru_lib.data.characters import ReferenceText, split_as_named
+from gru_lib.finetuning import load_adapter
 from gru_lib.models import SavedLanguageModel, load_language_model
 
-__all__ = ["PRETRAINED", "load_pretrained", "pretrained_text"]
+__all__ = [
+    "ADAPTERS",
+    "PRETRAINED",
+    "load_pretrained",
+    "load_pretrained_adapter",
+    "pretrained_text",
+]
 
 #: What each of them read.
 PRETRAINED = {
     "reference": "the language reference of Python",
     "shuffled": "the same text with its characters shuffled: a control",
 }
+
+#: What each adapter for the model "reference" has learned.
+ADAPTERS = {"numpy": "the docstrings of NumPy"}
 
 
 def load_pretrained(name: str = "reference", *, dropout: float = 0.0) -> SavedLanguageModel:
@@ -96,3 +107,37 @@ def pretrained_text(card: Mapping[str, str] | None = None) -> ReferenceText:
         )
     valid, test = (json.loads(card[name]) for name in names[:2])
     return split_as_named(topics, valid, test, card["trained on"].split(), np.random.default_rng(0))
+
+
+def load_pretrained_adapter(model: nn.Module, name: str = "numpy") -> dict[str, str]:
+    """Put one of the adapters that come with the library on the model "reference".
+
+    Parameters
+    ----------
+    model : LanguageModel
+        ``load_pretrained().model``.
+    name : str, default "numpy"
+        A name in :data:`ADAPTERS`.
+
+    Returns
+    -------
+    dict of str to str
+        Its card.
+
+    Raises
+    ------
+    ValueError
+        If there is no adapter of that name, or it is on the model already.
+    CheckpointError
+        If the model is another one.
+
+    Examples
+    --------
+    >>> from gru_lib.pretrained import load_pretrained, load_pretrained_adapter
+    >>> load_pretrained_adapter(load_pretrained().model)["data"]
+    'the docstrings of NumPy'
+    """
+    if name not in ADAPTERS:
+        raise ValueError(f"name is {name!r}; expected one of {', '.join(map(repr, ADAPTERS))}")
+    with as_file(files("gru_lib.pretrained").joinpath(f"{name}-lora.safetensors")) as path:
+        return load_adapter(model, path)
