@@ -45,6 +45,7 @@ def loaded_after(code):
         ("import gru_lib.data.docstrings", {"torch", "pandas", "sklearn", "sympy", "pydoc_data"}),
         ("import gru_lib.data.questions", {"torch", "pandas", "sklearn", "sympy", "pooch"}),
         ("import gru_lib.finetuning", {"matplotlib", "IPython", "babel", "sklearn"}),
+        ("import gru_lib.pretrain", {"matplotlib", "IPython", "babel", "sklearn", "pydoc_data"}),
         ("import gru_lib.pretrained", {"matplotlib", "IPython", "babel", "sklearn"}),
         ("import gru_lib.quantisation", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.dtw", {"torch", "matplotlib", "IPython", "babel"}),

@@ -985,6 +985,20 @@ def test_resume_false_begins_anew(tmp_path):
     assert_same((options["model"], history), uninterrupted(build))
 
 
+def test_a_run_that_only_reads_its_checkpoint_leaves_it_as_it_is(tmp_path):
+    build = small_run(OPTIMIZERS["SGD"])
+    path = tmp_path / "run.safetensors"
+    fit(**build(), checkpoint=path, writes_checkpoint=False)
+    assert not path.exists()
+    with pytest.raises(StoppedError):
+        fit(**build() | {"loss": stop_after(2)}, checkpoint=path, checkpoint_every=1)
+    content = path.read_bytes()
+    options = build()
+    history = fit(**options, checkpoint=path, checkpoint_every=1, writes_checkpoint=False)
+    assert path.read_bytes() == content
+    assert_same((options["model"], history), uninterrupted(build))
+
+
 def test_without_checkpoint_every_there_is_one_after_each_epoch(tmp_path):
     path = tmp_path / "run.safetensors"
     build = small_run(OPTIMIZERS["SGD"])

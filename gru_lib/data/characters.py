@@ -1,7 +1,8 @@
 """Text for language models over characters: where to get it, and characters as numbers."""
 
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from numbers import Real
 from pathlib import Path
 from typing import NamedTuple
@@ -368,6 +369,122 @@ def split_by_topic(
         chosen[part].append(name)
         if part in room:
             room[part] -= size
+    return _joined(texts, chosen)
+
+
+def split_as_named(
+    topics: Mapping[str, str],
+    valid: Sequence[str],
+    test: Sequence[str],
+    trained_on: Collection[str],
+    rng: np.random.Generator,
+) -> ReferenceText:
+    """Split a text as an earlier edition of it was split, so that what is held out stays so.
+
+    Parameters
+    ----------
+    topics : mapping of str to str
+        Texts by name.
+    valid, test : sequence of str
+        Names of the topics that were held out then. One that is not there any more is passed over;
+        one that is new goes into the training text.
+    trained_on : collection of str
+        :func:`paragraph_key` of each paragraph that was trained on then. What of them stands in a
+        held-out topic now is left out of it.
+    rng : np.random.Generator
+        Decides the order of the topics in the training text.
+
+    Returns
+    -------
+    ReferenceText
+        Without what is repeated, as :func:`split_by_topic` does it.
+
+    Raises
+    ------
+    ValueError
+        If nothing is left of a part.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gru_lib.data.characters import paragraph_key, split_as_named
+    >>> texts = {"a": "one\\n\\nmoved\\n", "b": "two\\n", "new": "three\\n"}
+    >>> seen = {paragraph_key("moved")}
+    >>> text = split_as_named(texts, ["b"], ["a"], seen, np.random.default_rng(0))
+    >>> text.train, text.valid, text.test
+    ('three\\n', 'two\\n', 'one\\n')
+    """
+    texts = _without_repetition({name: normalise_text(text) for name, text in topics.items()})
+    names = sorted(texts)
+    rng.shuffle(names)
+    chosen = {
+        "train": [name for name in names if name not in {*valid, *test}],
+        "valid": [name for name in valid if name in texts],
+        "test": [name for name in test if name in texts],
+    }
+    seen = frozenset(trained_on)
+    for name in (*chosen["valid"], *chosen["test"]):
+        paragraphs = _paragraphs(texts[name])
+        texts[name] = "\n\n".join(p for p in paragraphs if paragraph_key(p) not in seen) + "\n"
+    for part, members in chosen.items():
+        if not any(texts[name].strip() for name in members):
+            raise ValueError(f"nothing is left of the {part} text: it is of another kind of text")
+    return _joined(texts, chosen)
+
+
+def paragraph_key(paragraph: str) -> str:
+    """Eight characters that stand for a paragraph, whatever its indentation and line breaks.
+
+    Parameters
+    ----------
+    paragraph : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The beginning of the SHA-256 of its words.
+
+    Examples
+    --------
+    >>> from gru_lib.data.characters import paragraph_key
+    >>> paragraph_key("to be\\n  or not") == paragraph_key("to be or not")
+    True
+    """
+    return hashlib.sha256(_words(paragraph).encode()).hexdigest()[:8]
+
+
+def paragraph_keys(text: str) -> list[str]:
+    """:func:`paragraph_key` of each paragraph of a text.
+
+    Parameters
+    ----------
+    text : str
+        Paragraphs with an empty line between them.
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> from gru_lib.data.characters import paragraph_keys
+    >>> len(paragraph_keys("one\\n\\ntwo\\n"))
+    2
+    """
+    return [paragraph_key(paragraph) for paragraph in _paragraphs(text)]
+
+
+def _paragraphs(text: str) -> list[str]:
+    return text.strip("\n").split("\n\n")
+
+
+def _words(paragraph: str) -> str:
+    """The paragraph without its indentation: an excerpt may stand further to the left."""
+    return " ".join(paragraph.split())
+
+
+def _joined(texts: Mapping[str, str], chosen: Mapping[str, Sequence[str]]) -> ReferenceText:
     joined = {part: "\n".join(texts[n] for n in members) for part, members in chosen.items()}
     return ReferenceText(**joined, topics={p: tuple(members) for p, members in chosen.items()})
 
@@ -377,9 +494,8 @@ def _without_repetition(texts: Mapping[str, str]) -> dict[str, str]:
     seen: set[str] = set()
     kept = {}
     for name in sorted(texts, key=lambda name: (-len(texts[name]), name)):
-        paragraphs = texts[name].strip("\n").split("\n\n")
-        # indentation apart: an excerpt may stand further to the left
-        words = [" ".join(paragraph.split()) for paragraph in paragraphs]
+        paragraphs = _paragraphs(texts[name])
+        words = [_words(paragraph) for paragraph in paragraphs]
         own = [p for p, key in zip(paragraphs, words, strict=True) if key not in seen]
         seen.update(words)
         text = "\n\n".join(own) + "\n"

@@ -20,6 +20,7 @@ from gru_lib.data.characters import Vocabulary
 from gru_lib.models.cells import require_cell
 from gru_lib.models.recipe import fit_one_cycle
 from gru_lib.training import CheckpointError, History, load_weights, save_weights
+from gru_lib.training.run import Loss
 from gru_lib.training.weights import WEIGHTS, read_sealed
 
 #: What a text begins after: a new line, the first of all characters in the order of Unicode.
@@ -233,6 +234,11 @@ def train_language_model(
     batch_size: int = 32,
     device: str | torch.device = "cpu",
     progress: bool = True,
+    loss: Loss | None = None,
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = True,
+    writes_checkpoint: bool = True,
 ) -> History:
     """Train on a text and keep the weights of the epoch with the lowest validation loss.
 
@@ -253,6 +259,10 @@ def train_language_model(
         As ``choose_device`` takes it.
     progress : bool
         Show a progress bar, on a terminal and in a notebook.
+    loss : callable, optional
+        Of the model and a batch of windows, as :func:`next_code_loss`, which it is by default.
+    checkpoint, checkpoint_every, resume, writes_checkpoint
+        As :func:`gru_lib.training.fit` takes them: a run that was killed goes on from there.
 
     Returns
     -------
@@ -263,6 +273,8 @@ def train_language_model(
     ------
     TypeError, ValueError
         If an argument is not allowed, or a text is shorter than a window.
+    CheckpointError
+        If the checkpoint cannot be written, is damaged, or is of another model or another run.
 
     Examples
     --------
@@ -279,7 +291,7 @@ def train_language_model(
     valid = TextWindows(valid, window, batch_size)
     return fit_one_cycle(
         model,
-        next_code_loss,
+        loss or next_code_loss,
         windows,
         batches_an_epoch=len(windows),
         valid_batches=valid,
@@ -288,6 +300,10 @@ def train_language_model(
         seed=seed,
         device=device,
         progress=progress,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        writes_checkpoint=writes_checkpoint,
     )
 
 

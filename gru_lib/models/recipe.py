@@ -1,5 +1,7 @@
 """The recipe by which the chapters train their models, in one place."""
 
+import os
+
 import torch
 from torch import Tensor, nn
 
@@ -21,6 +23,10 @@ def fit_one_cycle(
     device: str | torch.device,
     progress: bool,
     max_grad_norm: float | None = 1.0,
+    checkpoint: str | os.PathLike | None = None,
+    checkpoint_every: int | None = None,
+    resume: bool = True,
+    writes_checkpoint: bool = True,
 ) -> History:
     """Adam with a rate that rises to its maximum and falls to almost zero; the best epoch stays."""
     optimizer = torch.optim.Adam(model.parameters())
@@ -40,6 +46,10 @@ def fit_one_cycle(
         max_grad_norm=max_grad_norm,
         seed=seed,
         device=device,
+        checkpoint=checkpoint,
+        checkpoint_every=checkpoint_every,
+        resume=resume,
+        writes_checkpoint=writes_checkpoint,
         progress=progress,
     )
 

@@ -6,14 +6,24 @@
 96
 """
 
+import json
+from collections.abc import Mapping
 from importlib.resources import as_file, files
 
+import numpy as np
 from torch import nn
 
+from gru_lib.data.characters import ReferenceText, split_as_named
 from gru_lib.finetuning import load_adapter
 from gru_lib.models import SavedLanguageModel, load_language_model
 
-__all__ = ["ADAPTERS", "PRETRAINED", "load_pretrained", "load_pretrained_adapter"]
+__all__ = [
+    "ADAPTERS",
+    "PRETRAINED",
+    "load_pretrained",
+    "load_pretrained_adapter",
+    "pretrained_text",
+]
 
 #: What each of them read.
 PRETRAINED = {
@@ -55,6 +65,48 @@ def load_pretrained(name: str = "reference", *, dropout: float = 0.0) -> SavedLa
         raise ValueError(f"name is {name!r}; expected one of {', '.join(map(repr, PRETRAINED))}")
     with as_file(files("gru_lib.pretrained").joinpath(f"{name}.safetensors")) as path:
         return load_language_model(path, dropout=dropout)
+
+
+def pretrained_text(card: Mapping[str, str] | None = None) -> ReferenceText:
+    """The language reference of the Python that runs, split as it was for pretraining.
+
+    Parameters
+    ----------
+    card : mapping of str to str, optional
+        What a file of ``python -m gru_lib.pretrain`` says about itself; by default the course's
+        model.
+
+    Returns
+    -------
+    ReferenceText
+        Of the Python that the model was trained with, the very text. Of another one, ``valid``
+        and ``test`` are the topics that were held out then, without any paragraph that was
+        trained on; topics that are new are in ``train``.
+
+    Raises
+    ------
+    ValueError
+        If the card is of a model that was trained on another text.
+
+    Examples
+    --------
+    >>> import json
+    >>> from gru_lib.pretrained import load_pretrained, pretrained_text
+    >>> text = pretrained_text()
+    >>> set(text.topics["test"]) <= set(json.loads(load_pretrained().card["test topics"]))
+    True
+    """
+    from pydoc_data.topics import topics  # half a megabyte: not when the module is imported
+
+    card = load_pretrained().card if card is None else card
+    names = ("valid topics", "test topics", "trained on")
+    if missing := [name for name in names if name not in card]:
+        raise ValueError(
+            f"card does not say {', '.join(missing)}; expected that of a model that was trained on "
+            "the language reference of Python"
+        )
+    valid, test = (json.loads(card[name]) for name in names[:2])
+    return split_as_named(topics, valid, test, card["trained on"].split(), np.random.default_rng(0))
 
 
 def load_pretrained_adapter(model: nn.Module, name: str = "numpy") -> dict[str, str]:

@@ -30,6 +30,7 @@ def fit(
     checkpoint: str | os.PathLike | None = None,
     checkpoint_every: int | None = None,
     resume: bool = True,
+    writes_checkpoint: bool = True,
     progress: bool = True,
 ) -> History:
     """Train a model, and leave it in evaluation mode.
@@ -75,6 +76,9 @@ def fit(
         Write it also each time this many batches are done.
     resume : bool
         Where the file exists, continue its run; if false, begin anew and replace it.
+    writes_checkpoint : bool
+        If false, the file is read and never written: for all but the first of several processes
+        that train one model together.
     progress : bool
         Show a progress bar, on a terminal and in a notebook.
 
@@ -142,6 +146,7 @@ def fit(
         device=choose_device(device),
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
+        writes_checkpoint=writes_checkpoint,
     )
     with unchanged_randomness(run.device):
         try:

@@ -32,14 +32,15 @@ def open_checkpoint(run: "Run", resume: bool) -> None:
     path = Path(run.checkpoint)
     if resume and path.exists():
         _restore(run, read_checkpoint(path))
-        unfinished_path(path).unlink(missing_ok=True)  # a run killed while it wrote leaves one
+        if run.writes_checkpoint:  # a run killed while it wrote leaves one
+            unfinished_path(path).unlink(missing_ok=True)
     else:
         save_run(run)
 
 
 def save_run(run: "Run") -> None:
-    """Write all that decides how the run goes on to its checkpoint, if it has one."""
-    if run.checkpoint is None:
+    """Write all that decides how the run goes on to its checkpoint, if it has one to write."""
+    if run.checkpoint is None or not run.writes_checkpoint:
         return
     run.require_finite_weights()
     in_an_epoch = run.so_far.batches > 0  # at its start the seed alone decides

@@ -51,6 +51,7 @@ class Run:
     device: torch.device
     checkpoint: str | os.PathLike | None
     checkpoint_every: int | None
+    writes_checkpoint: bool
 
     history: History = field(default_factory=History)
     so_far: EpochSoFar = field(default_factory=EpochSoFar)

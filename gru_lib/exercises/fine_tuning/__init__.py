@@ -5,6 +5,9 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.fine_tuning import lora
+from gru_lib.exercises.fine_tuning import lora, pretraining
 
-EXERCISES = (*lora.EXERCISES,)
+EXERCISES = (
+    *pretraining.EXERCISES,
+    *lora.EXERCISES,
+)
