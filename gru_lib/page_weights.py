@@ -188,7 +188,9 @@ def read_script(script: str) -> PageWeights:
     floats = sum(shape[0] for shape in shapes.values())
     codes = sum(math.prod(shape) for shape in shapes.values() if len(shape) == 2)
     if len(data) != _padded(4 * floats + codes):
-        raise ValueError(f"script holds {len(data)} bytes; its header asks for {4 * floats + codes}")
+        raise ValueError(
+            f"script holds {len(data)} bytes; its header asks for {4 * floats + codes}"
+        )
     numbers = np.frombuffer(data, "<f4", floats)
     whole = np.frombuffer(data, np.int8, codes, offset=4 * floats)
     tensors = {}

@@ -16,7 +16,7 @@
       prompt: "Prompt",
       weights: "Weights",
       base: "base (Python reference)",
-      numpy: "fine-tuned (NumPy's docstrings)",
+      numpy: "fine-tuned (NumPy's docstrings; {kilobytes} kB more)",
       temperature: "Temperature",
       seed: "Seed",
       load: "Load the model ({kilobytes} kB)",
@@ -40,21 +40,21 @@
       space: "space",
       saidNext: "After {last}, the likeliest: {list}.",
       saidItem: "{character} {percent}",
-      saidText: "Written: {text}",
-      saidPause: "{count} characters written; “Write” goes on.",
+      saidText: "Written: “{text}”.",
+      saidPause: "A pause after {count} characters: “Write” goes on.",
       inside: "Inside the network",
       layer: "Layer",
       picture: "Picture",
       gates: { z: "update gate z", r: "reset gate r", h: "state h" },
-      units: "All {count} units after {last}",
+      units: "All {count} units, reading {last}",
       history: "The same units at the last {count} characters: {name}",
       key: "Gates: empty is 0, full is 1. State: blue-green above 0, orange below.",
       unit: "Unit",
       unitSays: "unit {unit}: z {z}, r {r}, h {h}",
-      mean: "Mean over the units after {last}: z {z}, r {r}, size of h {h}.",
+      mean: "Mean over the units, reading {last}: z {z}, r {r}, size of h {h}.",
       meanRange:
-        "Over the last {count} characters, z was on average lowest ({low}) after {lowAt} " +
-        "and highest ({high}) after {highAt}.",
+        "Over the last {count} characters, this mean of z was lowest ({low}) at {lowAt} " +
+        "and highest ({high}) at {highAt}.",
     },
   };
 
@@ -384,7 +384,7 @@
     const weights = makeRadios(
       "weights",
       words.weights,
-      [["base", words.base], ["numpy", words.numpy]],
+      [["base", words.base], ["numpy", fill(words.numpy, { kilobytes: KILOBYTES.numpy })]],
       (name) => {
         choice.weights = name;
         ready();
@@ -401,6 +401,7 @@
       make("span", { class: "lm-caret", "aria-hidden": "true" }),
     );
     const said = make("p", { class: "lm-said", "aria-live": "polite" });
+    const heard = make("p", { class: "lm-heard", "aria-live": "polite" }); // who sees has read it
 
     // --- the network's inside -----------------------------------------------------------------
 
@@ -486,7 +487,7 @@
     }
 
     /** Tells in a sentence what a picture shows, once nothing has moved for a moment. */
-    function say(before = "") {
+    function say() {
       clearTimeout(speak);
       speak = setTimeout(() => {
         const last = nameOf(past.at(-1).character);
@@ -495,7 +496,8 @@
           .map(([character, share]) =>
             fill(words.saidItem, { character: nameOf(character), percent: percent(share) }),
           );
-        said.textContent = `${before}${fill(words.saidNext, { last, list: list.join(", ") })}`;
+        const pause = written > 0 && written === ends ? fill(words.saidPause, { count: A_RUN }) : "";
+        said.textContent = `${fill(words.saidNext, { last, list: list.join(", ") })} ${pause}`;
       }, QUIET_MS);
     }
 
@@ -572,9 +574,7 @@
     /** A screen reader hears what was written when writing has stopped. */
     function tellRun() {
       const count = Math.min(written - (ends - A_RUN), codes.length);
-      const parts = [fill(words.saidText, { text: textOf(codes.slice(codes.length - count)) })];
-      if (written === ends) parts.push(fill(words.saidPause, { count: A_RUN }));
-      say(`${parts.join(" ")} `);
+      heard.textContent = fill(words.saidText, { text: textOf(codes.slice(codes.length - count)) });
     }
 
     // --- what a reader does -------------------------------------------------------------------
@@ -659,6 +659,7 @@
       make("div", { class: "lm-controls" }, weights, temperature.box, seedBox),
       make("div", { class: "lm-buttons" }, loadButton, writeButton, stepButton, againButton),
       text,
+      heard,
       said,
       make("p", { class: "lm-title" }, words.next),
       bars.box,
