@@ -31,8 +31,8 @@ def language_model_to_onnx(
         The state of a ``gru_lib.models.LanguageModel`` with PyTorch's reset gate, float32, as
         NumPy arrays: ``embedding.weight``, ``recurrent.weight_ih_l0``, ..., ``output.bias``.
     eight_bits : bool, default False
-        Store matrices by :func:`gru_lib.quantisation.quantise_rows`; the runtime turns them back
-        into float32 when it loads the model.
+        Store matrices by :func:`gru_lib.quantisation.quantise_rows`. The runtime turns them back
+        into float32 as part of each call, so that a short call takes longer, not less, time.
 
     Returns
     -------
