@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def eight_bit_row(row):
-    """Codes from -127 to 127 of one row of a matrix, whose weights are not all 0."""
+    """Codes from -127 to 127 of a row whose weights are not all 0."""
     scale = np.abs(row).max() / 127
     codes = np.rint(row / scale)  # to the nearest whole number
     return codes.astype(int)
@@ -86,12 +86,12 @@ ROW = Exercise(
 
 
 def bytes_of(shapes, bits):
-    """Bytes of a model whose matrices are stored in so many bits, and all else in float32."""
+    """Bytes of a model: matrices in so many bits, all else in float32."""
     total = 0
     for shape in shapes:
         if len(shape) == 2:
             rows, columns = shape
-            total += rows * columns * bits / 8 + 4 * rows  # codes, and a scale a row
+            total += rows * columns * bits / 8 + 4 * rows  # codes and scales
         else:
             total += 4 * shape[0]
     return total
@@ -261,7 +261,7 @@ PIECES = Exercise(
 def tempered(logits, temperature):
     """Probabilities at a temperature above 0, also for logits of a thousand."""
     scaled = logits / temperature
-    weights = np.exp(scaled - scaled.max())  # the largest is exp(0): nothing overflows
+    weights = np.exp(scaled - scaled.max())  # exp(0) at most: no overflow
     return weights / weights.sum()
 
 
@@ -325,4 +325,68 @@ TEMPERATURE = Exercise(
     ),
 )
 
-EXERCISES = (ROW, BYTES, PIECES, TEMPERATURE)
+# --- bits-for-an-error ------------------------------------------------------------------------
+
+
+def bits_for(largest, error):
+    """Fewest bits, from 2, at which no weight of a row is off by more than the error."""
+    bits = 2
+    # the codes reach from -(2 ** (bits - 1) - 1) to as much above 0
+    while largest / (2 ** (bits - 1) - 1) / 2 > error:
+        bits += 1
+    return bits
+
+
+def _fewest(is_enough):
+    def answer(largest, error):
+        return next(bits for bits in range(2, 40) if is_enough(bits, largest, error))
+
+    return answer
+
+
+def _error_cases(rng):
+    cases = []
+    for bits in rng.choice(np.arange(4, 11), 4, replace=False):
+        largest = round(float(rng.uniform(0.5, 4.0)), 2)
+        half_a_step = largest / (2 ** (int(bits) - 1) - 1) / 2
+        cases.append((largest, half_a_step * float(rng.uniform(1.05, 1.6))))
+    return cases
+
+
+BITS = Exercise(
+    name="fine-tuning/bits-for-an-error",
+    chapter="shipping",
+    task="Say how many bits a row needs for a given largest error.",
+    reference=bits_for,
+    cases=_error_cases,
+    wrong_answers=(
+        WrongAnswer(
+            "a whole step",
+            _fewest(lambda bits, m, error: m / (2 ** (bits - 1) - 1) <= error),
+            "You allowed for a whole step. Rounding goes to the nearest: half a step at most.",
+        ),
+        WrongAnswer(
+            "the sign forgotten",
+            _fewest(lambda bits, m, error: m / (2**bits - 1) / 2 <= error),
+            "With 2 ** bits - 1 steps above 0 nothing is left for the negative weights: one bit "
+            "tells the sign.",
+        ),
+        WrongAnswer(
+            "not rounded up",
+            lambda largest, error: 1 + np.log2(largest / (2 * error) + 1),
+            "The logarithm is right, and a part of a bit cannot be stored: round up.",
+        ),
+        WrongAnswer(
+            "steps instead of bits",
+            lambda largest, error: 2 ** (bits_for(largest, error) - 1) - 1,
+            "That is how many steps there are above 0. Asked for are the bits that count them.",
+        ),
+    ),
+    hints=(
+        "How far can a weight be from the nearest of two neighbouring values?",
+        "With b bits, the largest magnitude is 2 ** (b - 1) - 1 steps away from 0.",
+        "Begin at 2 bits; one more as long as largest / (2 ** (bits - 1) - 1) / 2 > error.",
+    ),
+)
+
+EXERCISES = (ROW, BYTES, PIECES, BITS, TEMPERATURE)
