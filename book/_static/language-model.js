@@ -589,6 +589,8 @@
       } catch (error) {
         clearTimeout(speak);
         said.textContent = fill(words.failed, { why: error.message });
+        choice.weights = shown ?? choice.weights; // what computes goes on
+        weights.querySelector(`[value=${choice.weights}]`).checked = true;
         return false;
       }
       if (wanted !== choice.weights) return ready(); // chosen anew in the meantime

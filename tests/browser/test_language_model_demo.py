@@ -568,3 +568,24 @@ def test_weights_of_another_build_are_refused(demo, name, field, told):
         demo.open()
         demo.one("input[value=numpy]").send_keys(Keys.SPACE)
     demo.wait(lambda: told in demo.one(".lm-said").text)
+    # what can compute goes on
+    assert demo.one("input[value=base]").is_selected()
+    demo.press("One character")
+    demo.wait(lambda: name == "base" or demo.written() == 1)
+
+
+@pytest.mark.parametrize("width", [360, 768, 1440])
+def test_controls_are_large_enough_to_hit_and_fit(demo, width):
+    demo.open()
+    page_checks.resize(demo.driver, (width, 900))
+    box = demo.box.rect
+    for target in demo.box.find_elements(By.CSS_SELECTOR, "button, .lm-controls label, textarea"):
+        assert target.rect["height"] >= 24 or not target.is_displayed(), target.text
+    for part in demo.box.find_elements(By.CSS_SELECTOR, "button, label, textarea, canvas, li"):
+        assert part.rect["x"] + part.rect["width"] <= box["x"] + box["width"] + 1
+
+
+def test_other_pages_are_left_alone(driver, book):
+    page_checks.visit(driver, book / "book" / "references.html")
+    assert driver.execute_script("return typeof languageModelDemo") == "undefined"
+    assert driver.execute_script(TRACES) == [True, True]
