@@ -329,7 +329,7 @@ TEMPERATURE = Exercise(
 
 
 def bits_for(largest, error):
-    """Fewest bits, from 2, at which no weight of a row is off by more than the error."""
+    """Fewest bits, from 2, that keep every weight of a row within the error."""
     bits = 2
     # the codes reach from -(2 ** (bits - 1) - 1) to as much above 0
     while largest / (2 ** (bits - 1) - 1) / 2 > error:
