@@ -56,6 +56,11 @@ STRIPS = """
 return [...document.querySelectorAll(".lm-strip")].map((canvas) =>
   [...canvas.getContext("2d").getImageData(0, 0, canvas.width, 1).data]);
 """
+COLUMN = """
+const canvas = document.querySelector(".lm-picture");
+const column = canvas.getContext("2d").getImageData(arguments[0], 0, 1, canvas.height);
+return [...column.data];
+"""
 TRACES = """
 return [
   window.languageModelWeights === undefined,
@@ -313,6 +318,12 @@ def test_the_strips_show_gates_and_states(demo, layer):
     state = np.array(found["h"])
     colours = {sign: {tuple(strips[2][i, :3]) for i in some} for sign, some in _signs(state)}
     assert len(colours["+"] & colours["-"]) == 0
+    # the newest column of the picture, after a new line and the characters of the prompt
+    for gate in "rhz":
+        demo.one(f"input[name=lm-picture][value={gate}]").send_keys(Keys.SPACE)
+        column = demo.driver.execute_script(COLUMN, len(demo.shown()))
+        assert np.abs(np.array(column)[3::4] / 255 - np.abs(found[gate])).max() < 0.005
+        assert not any(demo.driver.execute_script(COLUMN, len(demo.shown()) + 1))
 
 
 def _signs(state):
