@@ -38,6 +38,8 @@
       others: "all others",
       newLine: "new line",
       space: "space",
+      aNewLine: "a new line",
+      aSpace: "a space",
       saidNext: "After {last}, the likeliest: {list}.",
       saidItem: "{character} {percent}",
       saidText: "Written: “{text}”.",
@@ -283,7 +285,7 @@
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const GLYPHS = { "\n": "⏎", " ": "␣" };
   const nameOf = (character) =>
-    ({ "\n": words.newLine, " ": words.space })[character] ?? `“${character}”`;
+    ({ "\n": words.aNewLine, " ": words.aSpace })[character] ?? `“${character}”`;
   const meanOf = (values) => values.reduce((sum, one) => sum + Math.abs(one), 0) / values.length;
 
   function makeSlider(text, attributes) {

@@ -488,7 +488,7 @@ def test_the_numbers_stand_beside_the_bars(demo):
     demo.write_prompt("The return value")
     assert demo.characters()[0] == "␣ space"
     assert demo.characters()[-1] == "all others"
-    demo.wait(lambda: "After “e”, the likeliest: space " in demo.one(".lm-said").text)
+    demo.wait(lambda: "After “e”, the likeliest: a space " in demo.one(".lm-said").text)
     assert demo.one(".lm-said").get_attribute("aria-live") == "polite"
     mean = np.mean(layers_of("base", "The return value")[0]["z"])
     assert f"reading “e”: z {mean:.3f}" in demo.one(".lm-means").text
