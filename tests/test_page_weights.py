@@ -51,7 +51,7 @@ def test_a_model_comes_back(base):
     model, path = base
     before = {name: value.numpy().copy() for name, value in model.state_dict().items()}
     header, tensors = read_script(model_script(path, "small"))
-    assert tensors.keys() == before.keys()
+    assert list(tensors) == sorted(before)  # safetensors has an order of its own
     for name, read in tensors.items():
         assert read.dtype == np.float32 and read.shape == before[name].shape
         assert off_by_at_most_half_a_step(read, before[name]), name

@@ -38,6 +38,8 @@
       others: "all others",
       newLine: "new line",
       space: "space",
+      aNewLine: "a new line",
+      aSpace: "a space",
       saidNext: "After {last}, the likeliest: {list}.",
       saidItem: "{character} {percent}",
       saidText: "Written: “{text}”.",
@@ -283,7 +285,7 @@
   const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
   const GLYPHS = { "\n": "⏎", " ": "␣" };
   const nameOf = (character) =>
-    ({ "\n": words.newLine, " ": words.space })[character] ?? `“${character}”`;
+    ({ "\n": words.aNewLine, " ": words.aSpace })[character] ?? `“${character}”`;
   const meanOf = (values) => values.reduce((sum, one) => sum + Math.abs(one), 0) / values.length;
 
   function makeSlider(text, attributes) {
@@ -376,7 +378,12 @@
     prompt.value = FIRST.prompt;
     const promptBox = make("label", { class: "lm-prompt", for: "lm-prompt" }, words.prompt);
     const note = make("p", { class: "lm-note", "aria-live": "polite" });
-    const temperature = makeSlider(words.temperature, { min: 0, max: 1.5, step: 0.05, value: FIRST.temperature });
+    const temperature = makeSlider(words.temperature, {
+      min: 0,
+      max: 1.5,
+      step: 0.05,
+      value: FIRST.temperature,
+    });
     const seed = make("input", { type: "number", min: 0, max: 2 ** 32 - 1, step: 1, value: FIRST.seed });
     const seedBox = make("label", { class: "lm-seed" }, words.seed, seed);
     const loadButton = button(fill(words.load, { kilobytes: KILOBYTES.base }));
@@ -419,7 +426,7 @@
       const canvas = make("canvas", { height: 1, class: "lm-strip" });
       const mark = make("i", { class: "lm-mark" });
       const bar = make("div", { class: "lm-strip-box" }, canvas, mark);
-      const box = make("div", { class: "lm-strip-row" }, make("span", {}, title), bar);
+      const box = make("div", { class: "lm-strip-row", "aria-hidden": "true" }, make("span", {}, title), bar);
       return { name, canvas, mark, box };
     });
     const stripTitle = make("p", { class: "lm-title" });
@@ -439,25 +446,25 @@
         paint(canvas, [layer[name]], true);
         mark.style.left = `${(100 * (choice.unit + 0.5)) / size}%`;
       }
-      const one = Object.fromEntries(["z", "r", "h"].map((name) => [name, three(layer[name][choice.unit])]));
+      const numbers = (measure) =>
+        Object.fromEntries(["z", "r", "h"].map((name) => [name, three(measure(layer[name]))]));
+      const one = numbers((values) => values[choice.unit]);
       unit.slider.max = size;
       unit.shown.textContent = fill(words.unitSays, { unit: choice.unit + 1, ...one });
       unit.slider.setAttribute("aria-valuetext", unit.shown.textContent);
 
-      const name = words.gates[choice.picture];
-      pictureTitle.textContent = fill(words.history, { count: past.length, name });
+      const title = words.gates[choice.picture];
+      pictureTitle.textContent = fill(words.history, { count: past.length, name: title });
       picture.height = size;
       paint(picture, past.map((one) => one.layers[choice.layer][choice.picture]), false);
       ticks.replaceChildren(
         ...past.map(({ character }) => make("span", {}, GLYPHS[character] ?? character)),
       );
-      const mean = (some) => meanOf(some);
-      const values = { last, z: three(mean(layer.z)), r: three(mean(layer.r)), h: three(mean(layer.h)) };
-      const ofZ = past.map((one) => [mean(one.layers[choice.layer].z), nameOf(one.character)]);
+      const ofZ = past.map((one) => [meanOf(one.layers[choice.layer].z), nameOf(one.character)]);
       ofZ.sort((a, b) => a[0] - b[0]);
-      const [low, high] = [ofZ[0], ofZ.at(-1)];
-      const range = { count: past.length, low: three(low[0]), lowAt: low[1], high: three(high[0]), highAt: high[1] };
-      const sentences = [fill(words.mean, values)];
+      const [[low, lowAt], [high, highAt]] = [ofZ[0], ofZ.at(-1)];
+      const range = { count: past.length, low: three(low), lowAt, high: three(high), highAt };
+      const sentences = [fill(words.mean, { last, ...numbers(meanOf) })];
       if (past.length > 1) sentences.push(fill(words.meanRange, range));
       means.textContent = sentences.join(" ");
     }

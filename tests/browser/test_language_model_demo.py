@@ -56,6 +56,15 @@ STRIPS = """
 return [...document.querySelectorAll(".lm-strip")].map((canvas) =>
   [...canvas.getContext("2d").getImageData(0, 0, canvas.width, 1).data]);
 """
+COLUMN = """
+const canvas = document.querySelector(".lm-picture");
+const column = canvas.getContext("2d").getImageData(arguments[0], 0, 1, canvas.height);
+return [...column.data];
+"""
+# The rest of the chapter is looked at in test_pages.py.
+LEAVE_ALONE = """
+for (const cell of document.querySelectorAll("div.cell")) cell.remove();
+"""
 TRACES = """
 return [
   window.languageModelWeights === undefined,
@@ -313,6 +322,12 @@ def test_the_strips_show_gates_and_states(demo, layer):
     state = np.array(found["h"])
     colours = {sign: {tuple(strips[2][i, :3]) for i in some} for sign, some in _signs(state)}
     assert len(colours["+"] & colours["-"]) == 0
+    # the newest column of the picture, after a new line and the characters of the prompt
+    for gate in "rhz":
+        demo.one(f"input[name=lm-picture][value={gate}]").send_keys(Keys.SPACE)
+        column = demo.driver.execute_script(COLUMN, len(demo.shown()))
+        assert np.abs(np.array(column)[3::4] / 255 - np.abs(found[gate])).max() < 0.005
+        assert not any(demo.driver.execute_script(COLUMN, len(demo.shown()) + 1))
 
 
 def _signs(state):
@@ -477,7 +492,7 @@ def test_the_numbers_stand_beside_the_bars(demo):
     demo.write_prompt("The return value")
     assert demo.characters()[0] == "␣ space"
     assert demo.characters()[-1] == "all others"
-    demo.wait(lambda: "After “e”, the likeliest: space " in demo.one(".lm-said").text)
+    demo.wait(lambda: "After “e”, the likeliest: a space " in demo.one(".lm-said").text)
     assert demo.one(".lm-said").get_attribute("aria-live") == "polite"
     mean = np.mean(layers_of("base", "The return value")[0]["z"])
     assert f"reading “e”: z {mean:.3f}" in demo.one(".lm-means").text
@@ -516,6 +531,7 @@ def test_the_loaded_page_is_a_page_like_all_others(demo, book, name):
         demo.choose("numpy")
     demo.write_prompt("é " + "long" * 40)
     write_some(demo, 5)
+    demo.driver.execute_script(LEAVE_ALONE)
     assert page_checks.overflow_problems(demo.driver) == []
     assert page_checks.access_problems(demo.driver) == []
     assert demo.driver.get_log("browser") == []
