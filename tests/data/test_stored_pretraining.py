@@ -20,7 +20,7 @@ def test_every_setting_was_run_once():
     rates = pretraining.chosen_rates(RESULTS["tuning"])
     stored = [setting for setting in pretraining.settings(rates) if setting[2] in STORED["seeds"]]
     assert sorted(keys(RESULTS["runs"])) == sorted(stored)
-    assert STORED["seeds"] and set(STORED["seeds"]) <= set(pretraining.SEEDS)
+    assert STORED["seeds"] == list(pretraining.SEEDS)
     assert STORED["command"] == pretraining.COMMAND
     expected = {"tuning": pretraining.TUNING_EPOCHS, "runs": pretraining.EPOCHS}
     assert RESULTS["epochs"] == expected
