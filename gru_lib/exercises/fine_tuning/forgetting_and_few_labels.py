@@ -383,7 +383,7 @@ def _curve_cases(rng):
 LABELS_NEEDED = Exercise(
     name="fine-tuning/labels-needed",
     chapter="forgetting-and-few-labels",
-    task="Read a curve sideways: how many labels for a given accuracy?",
+    task="Read a curve sideways, and say nothing where nobody measured.",
     reference=labels_needed,
     cases=_curve_cases,
     wrong_answers=(
