@@ -52,7 +52,8 @@ def test_the_pull_is_half_the_squared_distance(kind):
     start = weights_of(gru)
     assert pull_towards(gru, start, 5.0).item() == 0
     distance = sum(
-        float((p - start[n]).double().square().sum()) for n, p in moved(gru).named_parameters()
+        float((p.detach() - start[n]).double().square().sum())
+        for n, p in moved(gru).named_parameters()
     )
     assert pull_towards(gru, start, 5.0).item() == pytest.approx(2.5 * distance, rel=1e-5)
     assert pull_towards(gru, start, 0).item() == 0

@@ -8,20 +8,17 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def learned_and_forgotten(before, after):
-    """Bits gained on "new" and bits lost on "old", both positive if that happened."""
-    learned = before["new"] - after["new"]  # fewer bits are better
-    forgotten = after["old"] - before["old"]
+    """Bits learned and bits forgotten, from tables of bits on the (old, new) domain."""
+    learned = before[1] - after[1]  # fewer bits are better
+    forgotten = after[0] - before[0]
     return np.array([learned, forgotten])
 
 
 def _tables(rng):
     old, new = rng.uniform(1.5, 2.0), rng.uniform(3.0, 3.5)
-    before = {"old": round(old, 2), "new": round(new, 2)}
-    after = {
-        "old": round(old + rng.uniform(0.2, 0.6), 2),
-        "new": round(new - rng.uniform(0.7, 1.2), 2),
-    }
-    return before, after
+    before = np.array([old, new])
+    after = np.array([old + rng.uniform(0.2, 0.6), new - rng.uniform(0.7, 1.2)])
+    return before.round(2), after.round(2)
 
 
 LEARNED_AND_FORGOTTEN = Exercise(
@@ -33,17 +30,13 @@ LEARNED_AND_FORGOTTEN = Exercise(
     wrong_answers=(
         WrongAnswer(
             "the sign of forgetting",
-            lambda before, after: np.array(
-                [before["new"] - after["new"], before["old"] - after["old"]]
-            ),
+            lambda before, after: np.array([before[1] - after[1], before[0] - after[0]]),
             "You took before minus after for both. On the old domain bits RISE when something is "
             "forgotten: after minus before.",
         ),
         WrongAnswer(
             "after minus before",
-            lambda before, after: np.array(
-                [after["new"] - before["new"], after["old"] - before["old"]]
-            ),
+            lambda before, after: np.array([after[1] - before[1], after[0] - before[0]]),
             "You took after minus before for both. Fewer bits are better: what is learned on the "
             "new domain is before minus after.",
         ),
@@ -55,21 +48,19 @@ LEARNED_AND_FORGOTTEN = Exercise(
         ),
         WrongAnswer(
             "one table",
-            lambda before, after: np.array([after["old"] - after["new"]] * 2),
+            lambda before, after: np.array([after[0] - after[1]] * 2),
             "You compared two domains after training. Forgetting compares ONE domain at two times.",
         ),
         WrongAnswer(
             "shares",
-            lambda before, after: np.array(
-                [1 - after["new"] / before["new"], after["old"] / before["old"] - 1]
-            ),
+            lambda before, after: np.array([1 - after[1] / before[1], after[0] / before[0] - 1]),
             "Those are shares of the bits before. Return differences, in bits a character.",
         ),
     ),
     hints=(
         "Fewer bits a character are better.",
         "Learned: before minus after on the new domain. Forgotten: after minus before on the old.",
-        'np.array([before["new"] - after["new"], after["old"] - before["old"]])',
+        "np.array([before[1] - after[1], after[0] - before[0]])",
     ),
 )
 
@@ -342,6 +333,12 @@ def labels_needed(labels, accuracies, wanted):
     return float(np.exp(logarithm))
 
 
+def _run_sideways(answer, case):
+    given = answer(*case)
+    # the checker compares finite numbers; here "nothing to say" is an answer as well
+    return "nan" if isinstance(given, float) and np.isnan(given) else given
+
+
 def _straight(labels, accuracies, wanted):
     if not accuracies[0] <= wanted <= accuracies[-1]:
         return float("nan")
@@ -365,7 +362,8 @@ def _next_measured(labels, accuracies, wanted):
 
 
 def _no_exp(labels, accuracies, wanted):
-    return float(np.log(labels_needed(labels, accuracies, wanted)))
+    needed = labels_needed(labels, accuracies, wanted)
+    return float(np.log(needed))
 
 
 def _curve_cases(rng):
@@ -420,6 +418,7 @@ LABELS_NEEDED = Exercise(
         "The accuracies rise, so they can be the x of np.interp and np.log(labels) its y.",
         "np.exp(np.interp(wanted, accuracies, np.log(labels)))",
     ),
+    run=_run_sideways,
 )
 
 EXERCISES = (
