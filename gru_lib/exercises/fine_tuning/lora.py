@@ -75,7 +75,7 @@ MERGE = Exercise(
 
 def lora_numbers(input_size, hidden_size, rank, gates):
     """Numbers of an adapter on weight_ih and weight_hh of one layer."""
-    rows = hidden_size * len(gates)  # B has rows only for the gates that are updated
+    rows = hidden_size * len(gates)  # B has rows for these gates only
     for_input = rank * input_size + rows * rank
     for_state = rank * hidden_size + rows * rank
     return for_input + for_state
@@ -148,7 +148,7 @@ COUNT = Exercise(
 
 
 def add_to_gate(weight, gate, update):
-    """The weight of a PyTorch GRU with an update of the rows of one gate, "r", "z" or "n"."""
+    """A PyTorch GRU's weight with an update of one gate: "r", "z" or "n"."""
     changed = weight.copy()
     hidden_size = len(weight) // 3
     first = "rzn".index(gate) * hidden_size
@@ -157,7 +157,7 @@ def add_to_gate(weight, gate, update):
 
 
 def _keras_order(weight, gate, update):
-    """The weight of a PyTorch GRU with an update of the rows of one gate, "r", "z" or "n"."""
+    """A PyTorch GRU's weight with an update of one gate: "r", "z" or "n"."""
     changed = weight.copy()
     hidden_size = len(weight) // 3
     first = "zrn".index(gate) * hidden_size
@@ -327,7 +327,7 @@ GRADIENTS = Exercise(
 
 
 def largest_rank(input_size, hidden_size, layers, budget):
-    """Largest rank on all weights of a GRU that trains at most so many numbers; 0 if none."""
+    """Largest rank on all weights that trains at most so many numbers, or 0."""
     a_rank = 0  # numbers that one more rank costs
     for layer in range(layers):
         columns = input_size if layer == 0 else hidden_size
@@ -430,7 +430,7 @@ BUDGET = Exercise(
 
 
 def best_factors(change, rank):
-    """B and A, of this rank, whose product is as near to a change of a weight as can be."""
+    """B and A of this rank, with a product as near to the change as can be."""
     u, values, vt = np.linalg.svd(change, full_matrices=False)
     return u[:, :rank] * values[:rank], vt[:rank]
 
