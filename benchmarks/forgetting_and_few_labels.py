@@ -59,8 +59,8 @@ WAYS = (
 )
 MIXED = (0.25, 0.5, 0.75)
 
-LABELS = {12: (15, 6), 60: (15, 16), 300: (8, 16), 996: (5, 16)}
-TUNED_AT, TUNING_SEED, SHOWN = 60, 100, 600
+LABELS = {12: (30, 4), 60: (20, 8), 300: (8, 16), 996: (5, 16)}
+TUNED_AT, TUNING_SEED, VALID, SHOWN = 60, 100, 150, 600
 CLASSIFIERS = {"from scratch": "scratch", "frozen": "reference", "full": "reference"}
 CLASSIFIERS |= {"shuffled, full": "shuffled"}
 RATES = (1e-3, 3e-3, 1e-2)
@@ -185,7 +185,7 @@ def classify(way: str, count: int, rate: float, seed: int, labels: str) -> list[
     if way == "frozen":
         train_only(model, "head.")
     epochs, batch_size = LABELS[count]
-    valid = encoded(parts["valid"], slice(300), labels)
+    valid = encoded(parts["valid"], slice(VALID), labels)
     train_classifier(
         model,
         encoded(parts["train"], drawn(parts["train"], count, seed), labels),
@@ -221,7 +221,7 @@ def count_characters(count: int, seed: int, labels: str) -> list[dict]:
         grams = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 4), sublinear_tf=True)
         model = make_pipeline(grams, LogisticRegression(C=freedom, max_iter=1000))
         model.fit(sentences, classes["train"][rows])
-        valid = model.score(parts["valid"].sentences[:300], classes["valid"][:300])
+        valid = model.score(parts["valid"].sentences[:VALID], classes["valid"][:VALID])
         fitted.append((valid, -freedom, model))
     valid, _, best = max(fitted, key=lambda one: one[:2])
     run = {"table": "labels", "of": labels, "way": "character n-grams", "labels": count}
