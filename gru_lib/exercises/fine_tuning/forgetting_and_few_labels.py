@@ -322,103 +322,112 @@ NEVER_REPLAYED = Exercise(
     broken="other starts",
 )
 
-# --- labels-needed ----------------------------------------------------------------------------
+# --- labels-worth -----------------------------------------------------------------------------
 
 
-def labels_needed(labels, accuracies, wanted):
-    """Labels with which a rising curve reaches an accuracy; nan if it never does."""
-    if wanted > accuracies[-1] or wanted < accuracies[0]:
-        return float("nan")  # outside of what was measured there is nothing to say
-    logarithm = np.interp(wanted, accuracies, np.log(labels))
-    return float(np.exp(logarithm))
+def labels_worth(labels, accuracies, wanted, given):
+    """Least and largest factor of labels, beyond the `given` ones, for the wanted accuracy."""
+    if wanted > accuracies[-1]:  # the curve ends too early: a lower bound, and no more
+        return labels[-1] / given, np.inf
+    if wanted < accuracies[0]:  # the fewest labels are already enough
+        return 0.0, labels[0] / given
+    needed = np.exp(np.interp(wanted, accuracies, np.log(labels)))
+    return needed / given, needed / given
 
 
-def _run_sideways(answer, case):
+def _clipped(labels, accuracies, wanted, given):
+    factor = np.exp(np.interp(wanted, accuracies, np.log(labels))) / given
+    return factor, factor
+
+
+def _straight(labels, accuracies, wanted, given):
+    least, most = labels_worth(labels, accuracies, wanted, given)
+    if least == most:
+        least = most = np.interp(wanted, accuracies, labels) / given
+    return least, most
+
+
+def _difference(labels, accuracies, wanted, given):
+    least, most = labels_worth(labels, accuracies, wanted, given)
+    return least * given - given, most * given - given
+
+
+def _upside_down(labels, accuracies, wanted, given):
+    least, most = labels_worth(labels, accuracies, wanted, given)
+    return 1 / most, (1 / least if least else np.inf)
+
+
+def _extended(labels, accuracies, wanted, given):
+    least, most = labels_worth(labels, accuracies, wanted, given)
+    if least != most:
+        ends = slice(-2, None) if np.isinf(most) else slice(None, 2)
+        line = np.polyfit(accuracies[ends], np.log(labels[ends]), 1)
+        least = most = np.exp(np.polyval(line, wanted)) / given
+    return least, most
+
+
+def _run_worth(answer, case):
     given = answer(*case)
-    # the checker compares finite numbers; here "nothing to say" is an answer as well
-    return "nan" if isinstance(given, float) and np.isnan(given) else given
+    # the checker compares finite numbers, and here "no upper bound" is a right answer: as words
+    if isinstance(given, tuple) and len(given) == 2:
+        return f"({given[0]:.4f}, {given[1]:.4f})"
+    return given
 
 
-def _straight(labels, accuracies, wanted):
-    if not accuracies[0] <= wanted <= accuracies[-1]:
-        return float("nan")
-    return float(np.interp(wanted, accuracies, labels))
+def _worth_cases(rng):
+    labels, given = np.array([12, 60, 300, 996]), int(rng.choice([10, 20, 40]))
+    curve = (rng.uniform(0.2, 0.25) + np.array([0, 0.14, 0.3, 0.42])).round(3)
+    between = [
+        round(float(curve[place] + rng.uniform(0.3, 0.7) * (curve[place + 1] - curve[place])), 3)
+        for place in range(3)
+    ]
+    above = round(float(curve[-1] + rng.uniform(0.02, 0.06)), 3)
+    below = round(float(curve[0] - rng.uniform(0.02, 0.06)), 3)
+    return [(labels, curve, wanted, given) for wanted in (above, *between, below)]
 
 
-def _clipped(labels, accuracies, wanted):
-    return float(np.exp(np.interp(wanted, accuracies, np.log(labels))))
-
-
-def _extended(labels, accuracies, wanted):
-    line = np.polyfit(accuracies[-2:], np.log(labels[-2:]), 1)
-    inside = labels_needed(labels, accuracies, wanted)
-    return float(np.exp(np.polyval(line, wanted))) if np.isnan(inside) else inside
-
-
-def _next_measured(labels, accuracies, wanted):
-    if not accuracies[0] <= wanted <= accuracies[-1]:
-        return float("nan")
-    return float(labels[np.searchsorted(accuracies, wanted)])
-
-
-def _no_exp(labels, accuracies, wanted):
-    needed = labels_needed(labels, accuracies, wanted)
-    return float(np.log(needed))
-
-
-def _curve_cases(rng):
-    labels = np.array([12, 60, 300, 996])
-    cases = []
-    for place in (0, 1, 2):
-        curve = (rng.uniform(0.2, 0.25) + np.array([0, 0.14, 0.3, 0.42])).round(3)
-        share = rng.uniform(0.3, 0.7)
-        cases.append((labels, curve, float(curve[place] * (1 - share) + curve[place + 1] * share)))
-    cases.append((labels, curve, float(curve[-1] + rng.uniform(0.02, 0.06))))
-    cases.append((labels, curve, float(curve[0] - rng.uniform(0.02, 0.06))))
-    return cases
-
-
-LABELS_NEEDED = Exercise(
-    name="fine-tuning/labels-needed",
+LABELS_WORTH = Exercise(
+    name="fine-tuning/labels-worth",
     chapter="forgetting-and-few-labels",
-    task="Read a curve sideways, and say nothing where nobody measured.",
-    reference=labels_needed,
-    cases=_curve_cases,
+    task="Say what pretraining is worth in labels, and no more than was measured.",
+    reference=labels_worth,
+    cases=_worth_cases,
     wrong_answers=(
-        WrongAnswer(
-            "straight in labels",
-            _straight,
-            "You interpolated along the number of labels. The curve is drawn and about straight "
-            "along its LOGARITHM: between 60 and 300 the middle is 134, not 180.",
-        ),
         WrongAnswer(
             "stopped at the ends",
             _clipped,
             "np.interp stops at the ends: an accuracy that was never reached got the largest "
-            "number of labels, as if that had been enough. Return nan.",
+            "number of labels, as if that had been enough. It is a lower bound: (labels[-1] / "
+            "given, np.inf).",
+        ),
+        WrongAnswer(
+            "straight in labels",
+            _straight,
+            "You interpolated along the number of labels. The curve is drawn and about straight "
+            "along its LOGARITHM: halfway between 60 and 300 lies 134, not 180.",
+        ),
+        WrongAnswer(
+            "a difference",
+            _difference,
+            "Those are labels saved. Asked is the factor: labels needed divided by labels given.",
+        ),
+        WrongAnswer(
+            "upside down",
+            _upside_down,
+            "The factor is upside down: what the other needs, divided by what was given.",
         ),
         WrongAnswer(
             "extended",
             _extended,
-            "You drew the line on beyond the last measurement. Nobody measured there: return nan.",
-        ),
-        WrongAnswer(
-            "the next that was measured",
-            _next_measured,
-            "That is the next larger number that was measured. Interpolate between the two.",
-        ),
-        WrongAnswer(
-            "a logarithm",
-            _no_exp,
-            "That is the logarithm of the number of labels. np.exp brings it back.",
+            "You drew the line on beyond what was measured. Outside there are only bounds.",
         ),
     ),
     hints=(
-        "First ask whether `wanted` lies between the first and the last accuracy; else nan.",
-        "The accuracies rise, so they can be the x of np.interp and np.log(labels) its y.",
-        "np.exp(np.interp(wanted, accuracies, np.log(labels)))",
+        "Three cases: wanted above the last accuracy, below the first, or in between.",
+        "In between: np.exp(np.interp(wanted, accuracies, np.log(labels))), twice the same factor.",
+        "Above: (labels[-1] / given, np.inf). Below: (0.0, labels[0] / given).",
     ),
-    run=_run_sideways,
+    run=_run_worth,
 )
 
 EXERCISES = (
@@ -426,5 +435,5 @@ EXERCISES = (
     REPLAYED_WINDOWS,
     GRADIENT_OF_THE_PULL,
     NEVER_REPLAYED,
-    LABELS_NEEDED,
+    LABELS_WORTH,
 )
