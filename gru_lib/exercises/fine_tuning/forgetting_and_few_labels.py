@@ -158,7 +158,9 @@ def _pulled(factor):
 
 
 def _towards_zero(gradient, weight, start, strength, new):
-    return gradient_with_pull(gradient, weight, np.zeros_like(weight), strength, new)
+    """Gradient of the loss and of the pull; rows that are new are free."""
+    pull = strength * weight
+    return gradient + np.where(new[:, None], 0.0, pull)
 
 
 def _nobody_free(gradient, weight, start, strength, new):
