@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def learned_and_forgotten(before, after):
-    """Bits learned and bits forgotten, from tables of bits on the (old, new) domain."""
+    """Bits learned and bits forgotten, from bits on the (old, new) domain."""
     learned = before[1] - after[1]  # fewer bits are better
     forgotten = after[0] - before[0]
     return np.array([learned, forgotten])
@@ -68,11 +68,11 @@ LEARNED_AND_FORGOTTEN = Exercise(
 
 
 def replayed_windows(sizes, percent):
-    """How many old windows join each batch of new ones, with nothing lost in rounding."""
+    """How many old windows join each batch, with nothing lost in rounding."""
     counts, read, replayed = [], 0, 0
     for size in sizes:
         read += size
-        due = read * percent // 100 - replayed  # counted from the start, not from this batch
+        due = read * percent // 100 - replayed  # counted from the start
         counts.append(due)
         replayed += due
     return np.array(counts)
@@ -145,7 +145,7 @@ REPLAYED_WINDOWS = Exercise(
 
 
 def gradient_with_pull(gradient, weight, start, strength, new):
-    """Gradient of loss + strength / 2 * ||weight - start||^2; rows that are new are free."""
+    """Gradient of loss + strength / 2 * ||weight - start||^2; new rows are free."""
     pull = strength * (weight - start)
     return gradient + np.where(new[:, None], 0.0, pull)
 
@@ -328,8 +328,8 @@ NEVER_REPLAYED = Exercise(
 
 
 def labels_worth(labels, accuracies, wanted, given):
-    """Least and largest factor of labels, beyond the `given` ones, for the wanted accuracy."""
-    if wanted > accuracies[-1]:  # the curve ends too early: a lower bound, and no more
+    """Least and largest factor of labels, over `given`, for the wanted accuracy."""
+    if wanted > accuracies[-1]:  # the curve ends too early: a lower bound
         return labels[-1] / given, np.inf
     if wanted < accuracies[0]:  # the fewest labels are already enough
         return 0.0, labels[0] / given
