@@ -71,7 +71,7 @@ MORE_TEXT = {20_000: 5, 200_000: 2}
 @cache
 def codes() -> dict[str, np.ndarray]:
     """The pieces of text that are read here, and backwards what was learned from."""
-    reference, numpy = texts()["reference"], texts()["numpy"]
+    reference, numpy = texts("reference")["reference"], texts("numpy")["numpy"]
     parts = {
         "old": reference.train,
         "old test": reference.test[:MEASURED],
@@ -177,7 +177,7 @@ def drawn(part: LabelledSentences, count: int, seed: int) -> np.ndarray:
 
 def classify(way: str, count: int, rate: float, seed: int, labels: str) -> list[dict]:
     """Train one classifier; with the tuning seed, it is not shown the test."""
-    parts = texts()["libraries"]
+    parts = texts("libraries")["libraries"]
     base = CLASSIFIERS[way]
     body = untrained(seed) if base == "scratch" else load_pretrained(base).model
     torch.manual_seed(seed)
@@ -212,7 +212,7 @@ def accuracy(model: LanguageClassifier, part: LabelledSequences) -> float:
 
 def count_characters(count: int, seed: int, labels: str) -> list[dict]:
     """n-grams of characters with logistic regression; how free it is, chosen on validation."""
-    parts = texts()["libraries"]
+    parts = texts("libraries")["libraries"]
     rows = drawn(parts["train"], count, seed)
     sentences = [parts["train"].sentences[row] for row in rows]
     classes = {name: made_up(part, labels) for name, part in parts.items()}
@@ -323,7 +323,7 @@ def main() -> None:
     tuning = [run for runs in run_all(one_run, tuning_settings(), workers) for run in runs]
     rates = chosen_rates(tuning)
     runs = [run for runs in run_all(one_run, settings(rates), workers) for run in runs]
-    numpy, libraries = texts()["numpy"], texts()["libraries"]
+    numpy, libraries = texts("numpy")["numpy"], texts("libraries")["libraries"]
     kept = {
         "NumPy's docstrings (training": numpy.train[: max(MORE_TEXT)],
         "test)": numpy.test[:MEASURED],
