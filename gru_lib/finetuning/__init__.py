@@ -11,6 +11,12 @@ from gru_lib.finetuning.adapters import (
     save_adapter,
     train_only,
 )
+from gru_lib.finetuning.anchoring import (
+    ReplayWindows,
+    mix_weights,
+    pull_towards,
+    replay_windows,
+)
 from gru_lib.finetuning.lora import (
     LowRank,
     adapter_names,
@@ -24,6 +30,7 @@ from gru_lib.finetuning.lora import (
 __all__ = [
     "Bottleneck",
     "LowRank",
+    "ReplayWindows",
     "adapter_names",
     "adapter_updates",
     "add_bottleneck",
@@ -31,7 +38,10 @@ __all__ = [
     "base_fingerprint",
     "load_adapter",
     "merge_lora",
+    "mix_weights",
+    "pull_towards",
     "remove_lora",
+    "replay_windows",
     "save_adapter",
     "train_only",
     "use_adapter",

@@ -5,10 +5,16 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.fine_tuning import lora, pretraining, shipping
+from gru_lib.exercises.fine_tuning import (
+    forgetting_and_few_labels,
+    lora,
+    pretraining,
+    shipping,
+)
 
 EXERCISES = (
     *pretraining.EXERCISES,
     *lora.EXERCISES,
+    *forgetting_and_few_labels.EXERCISES,
     *shipping.EXERCISES,
 )
