@@ -221,10 +221,10 @@ UNFROZEN_NUMBERS = Exercise(
             "That is what is still FROZEN in each epoch.",
         ),
         WrongAnswer(
-            "stops with the last group",
-            lambda sizes, epochs: unfrozen_numbers(sizes, min(epochs, len(sizes) - 1)),
-            "Epochs are missing: the list needs one number for each epoch, also for those after "
-            "the last group was unfrozen.",
+            "one number a group",
+            lambda sizes, epochs: unfrozen_numbers(sizes, len(sizes)),
+            "You gave one number for each group; one for each EPOCH was asked for. There may be "
+            "more epochs than groups, in which everything is trained, or fewer.",
         ),
     ),
     hints=(
