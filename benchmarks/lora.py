@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from benchmarks.runs import run_all, texts, workers_from_arguments
-from gru_lib.data.characters import CHARACTERS, Vocabulary
+from gru_lib.data.characters import CHARACTERS, ReferenceText, Vocabulary
 from gru_lib.data.stored import write_result
 from gru_lib.finetuning import add_bottleneck, add_lora, train_only
 from gru_lib.models import LanguageModel, bits_per_character, train_language_model
@@ -72,14 +72,20 @@ def base_of(name: str, seed: int) -> LanguageModel:
     return LanguageModel(**load_pretrained().model.sizes)
 
 
+def both_texts() -> tuple[ReferenceText, ReferenceText]:
+    """The new domain, and the one that the model comes from."""
+    read = texts("numpy", "reference")
+    return read["numpy"], read["reference"]
+
+
 def codes() -> dict[str, torch.Tensor]:
     """The pieces of the texts that are read here."""
-    vocabulary, numpy = Vocabulary(CHARACTERS), texts()["numpy"]
+    vocabulary, (numpy, reference) = Vocabulary(CHARACTERS), both_texts()
     return {
         "train": vocabulary.encode(numpy.train[:TRAIN]),
         "valid": vocabulary.encode(numpy.valid[:VALID]),
         "test": vocabulary.encode(numpy.test[:TEST]),
-        "reference": vocabulary.encode(texts()["reference"].test[:REFERENCE]),
+        "reference": vocabulary.encode(reference.test[:REFERENCE]),
     }
 
 
@@ -141,7 +147,7 @@ def main() -> None:
         part: round(bits_per_character(untouched, parts[part]), 4)
         for part in ("valid", "test", "reference")
     }
-    numpy = texts()["numpy"]
+    numpy, _ = both_texts()
     kept = {
         "NumPy's docstrings (training": numpy.train[:TRAIN],
         "validation": numpy.valid[:VALID],

@@ -40,28 +40,35 @@ def run_all(
         return [future.result() for future in tqdm(futures)]
 
 
+_LOADERS: dict[str, Callable[[], Any]] = {
+    "reference": python_reference,
+    "numpy": numpy_docstrings,
+    "libraries": library_sentences,
+    "trec": trec_questions,
+}
+
+
 @cache
-def texts() -> dict[str, Any]:
+def texts(*names: str) -> dict[str, Any]:
     """The texts of the chapters on fine-tuning, from the packages installed here.
 
     ``"reference"`` and ``"numpy"`` are ReferenceText, ``"libraries"`` and ``"trec"`` parts of
-    labelled sentences by name. Where the variable ``GRU_TEXT_CACHE`` names a file, they are read
-    from it, so that a machine with other versions of the packages sees the same texts.
+    labelled sentences by name; all of them, or those that are named. Where the variable
+    ``GRU_TEXT_CACHE`` names a file, they are read from it, so that a machine with other versions
+    of the packages sees the same texts.
     """
+    names = names or tuple(_LOADERS)
     cache_file = os.environ.get("GRU_TEXT_CACHE")
     if cache_file is None:
-        return {
-            "reference": python_reference(),
-            "numpy": numpy_docstrings(),
-            "libraries": library_sentences(),
-            "trec": trec_questions(),
-        }
+        return {name: _LOADERS[name]() for name in names}
     kept = json.loads(Path(cache_file).read_text(encoding="utf-8"))
-    plain = {name: ReferenceText(**kept[name]) for name in ("reference", "numpy")}
-    return plain | {
-        name: {
-            part: LabelledSentences(sentences, np.array(classes))
-            for part, (sentences, classes) in kept[name].items()
-        }
-        for name in ("libraries", "trec")
+    return {name: _as_loaded(name, kept[name]) for name in names}
+
+
+def _as_loaded(name: str, kept: dict) -> Any:
+    if name in ("reference", "numpy"):
+        return ReferenceText(**kept)
+    return {
+        part: LabelledSentences(sentences, np.array(classes))
+        for part, (sentences, classes) in kept.items()
     }

@@ -48,6 +48,7 @@ def loaded_after(code):
         ("import gru_lib.pretrain", {"matplotlib", "IPython", "babel", "sklearn", "pydoc_data"}),
         ("import gru_lib.pretrained", {"matplotlib", "IPython", "babel", "sklearn"}),
         ("import gru_lib.quantisation", {"torch", "matplotlib", "IPython", "babel"}),
+        ("import gru_lib.page_weights", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.dtw", {"torch", "matplotlib", "IPython", "babel"}),
         ("import gru_lib.data.series", {"torch", "matplotlib", "pandas", "sktime", "pooch"}),
         ("import gru_lib.data.registry", {"torch", "numpy", "matplotlib", "music21", "pooch"}),

@@ -11,6 +11,14 @@ from gru_lib.finetuning.adapters import (
     save_adapter,
     train_only,
 )
+from gru_lib.finetuning.groups import (
+    count_trained,
+    discriminative_groups,
+    freeze,
+    layer_groups,
+    trained_groups,
+    unfreeze,
+)
 from gru_lib.finetuning.lora import (
     LowRank,
     adapter_names,
@@ -20,6 +28,8 @@ from gru_lib.finetuning.lora import (
     remove_lora,
     use_adapter,
 )
+from gru_lib.finetuning.recipe import fine_tune_classifier
+from gru_lib.finetuning.schedules import slanted_triangle, slanted_triangular
 
 __all__ = [
     "Bottleneck",
@@ -29,10 +39,19 @@ __all__ = [
     "add_bottleneck",
     "add_lora",
     "base_fingerprint",
+    "count_trained",
+    "discriminative_groups",
+    "fine_tune_classifier",
+    "freeze",
+    "layer_groups",
     "load_adapter",
     "merge_lora",
     "remove_lora",
     "save_adapter",
+    "slanted_triangle",
+    "slanted_triangular",
     "train_only",
+    "trained_groups",
+    "unfreeze",
     "use_adapter",
 ]

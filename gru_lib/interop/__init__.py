@@ -39,6 +39,7 @@ input_size equals hidden_size, fewer of these show.
 """
 
 from gru_lib.interop.keras import from_keras, to_keras
+from gru_lib.interop.language_model import language_model_to_onnx
 from gru_lib.interop.onnx import from_onnx, to_onnx, to_onnx_model
 from gru_lib.interop.packages import require_packages
 from gru_lib.interop.paper import from_paper, to_paper
@@ -49,6 +50,7 @@ __all__ = [
     "from_keras",
     "from_onnx",
     "from_paper",
+    "language_model_to_onnx",
     "require_packages",
     "to_keras",
     "to_onnx",

@@ -1,7 +1,17 @@
-"""The nodes of the ONNX model; imports onnx, so only ``to_onnx_model`` imports this module."""
+"""The nodes of the ONNX model; imports onnx, so it is imported only when a model is made."""
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import (
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+    numpy_helper,
+)
+
+from gru_lib.quantisation import quantise_rows
 
 OPSET = 17
 IR_VERSION = 8
@@ -24,8 +34,60 @@ def make_model(
         inputs.append(helper.make_tensor_value_info("lengths", TensorProto.INT32, ["batch"]))
     outputs = [_float("output", [*sequence, directions * hidden_size]), _float("h_n", states)]
     initializers = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    return _wrap(helper.make_graph(nodes, "gru", inputs, outputs, initializers))
+
+
+def make_language_model(
+    others: list[np.ndarray],
+    layers: list[tuple[np.ndarray, np.ndarray, np.ndarray | None]],
+    options: dict[str, int | bool],
+    eight_bits: bool,
+) -> ModelProto:
+    """The whole model from embedding, output weight and bias, and W, R and B of each layer."""
+    embedding, weight, bias = others
+    nodes, constants = _chain(layers, options, batch_first=True, lengths=False)
+    constants |= {"embedding": embedding, "output_weight": weight, "output_bias": bias}
+    initializers, unpacking = [], []
+    for name, array in constants.items():
+        # rows of a matrix lie along its last axis but one: (directions, 3 H, width), (rows, width)
+        if eight_bits and array.dtype == np.float32 and name[:2] != "B_" and array.ndim > 1:
+            made, node = _in_eight_bits(name, array)
+            initializers += made
+            unpacking.append(node)
+        else:
+            initializers.append(numpy_helper.from_array(array, name))
+    nodes = [
+        *unpacking,
+        helper.make_node("Gather", ["embedding", "codes"], ["input"]),
+        *nodes,
+        helper.make_node("Transpose", ["output_weight"], ["output_columns"], perm=[1, 0]),
+        helper.make_node("MatMul", ["output", "output_columns"], ["sums"]),
+        helper.make_node("Add", ["sums", "output_bias"], ["logits"]),
+    ]
+    states = [options["num_layers"], "batch", options["hidden_size"]]
+    codes = helper.make_tensor_value_info("codes", TensorProto.INT64, ["batch", "time"])
+    return _wrap(
+        helper.make_graph(
+            nodes,
+            "language model",
+            [codes, _float("h0", states)],
+            [_float("logits", ["batch", "time", len(bias)]), _float("h_n", states)],
+            initializers,
+        )
+    )
+
+
+def _in_eight_bits(name: str, array: np.ndarray) -> tuple[list[TensorProto], NodeProto]:
+    """Codes and scales of a matrix, and the node that makes the matrix of them."""
+    rows = quantise_rows(array.reshape(-1, array.shape[-1]))
+    constants = {f"{name}_codes": rows.codes.reshape(array.shape), f"{name}_scales": rows.scales}
+    node = helper.make_node("DequantizeLinear", [*constants], [name], axis=array.ndim - 2)
+    return [numpy_helper.from_array(value, key) for key, value in constants.items()], node
+
+
+def _wrap(graph: GraphProto) -> ModelProto:
     return helper.make_model(
-        helper.make_graph(nodes, "gru", inputs, outputs, initializers),
+        graph,
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="gru_lib",

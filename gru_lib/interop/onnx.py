@@ -168,15 +168,20 @@ def to_onnx_model(
             f"weights have dtype {dtype}; expected float32, the only one in which onnxruntime's "
             "GRU computes (convert each array of weights.state with .astype(np.float32))"
         )
+    require_onnx("to_onnx_model")
+    from gru_lib.interop._onnx_graph import make_model
+
+    return make_model(layers, weights.options, batch_first, lengths)
+
+
+def require_onnx(what: str) -> None:
+    """Raise an error that says what needs onnx and where it comes from, unless it is there."""
     try:
         import onnx  # noqa: F401
     except ImportError:
         raise ImportError(
-            "to_onnx_model needs onnx: install it with  pip install 'gru-lib[onnx]'"
+            f"{what} needs onnx: install it with  pip install 'gru-lib[onnx]'"
         ) from None
-    from gru_lib.interop._onnx_graph import make_model
-
-    return make_model(layers, weights.options, batch_first, lengths)
 
 
 def _to_arrays(

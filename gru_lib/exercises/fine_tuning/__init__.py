@@ -5,10 +5,11 @@ read, and stands in the notebook word for word. PyTorch is imported inside the f
 it, so that the registry of exercises can be read without it.
 """
 
-from gru_lib.exercises.fine_tuning import fine_tuning_ladder, lora, pretraining
+from gru_lib.exercises.fine_tuning import fine_tuning_ladder, lora, pretraining, shipping
 
 EXERCISES = (
     *pretraining.EXERCISES,
     *fine_tuning_ladder.EXERCISES,
     *lora.EXERCISES,
+    *shipping.EXERCISES,
 )
