@@ -290,3 +290,26 @@ def test_a_text_outside_the_vocabulary_is_named():
     data = label_sequences([[1, 6], [3]], [0, 1])
     with pytest.raises(ValueError, match="codes from 0 to 6; expected 0 to 5"):
         fine_tune_classifier(a_classifier(), data, data, seed=0, progress=False)
+
+
+def test_gradual_unfreezing_trains_only_what_was_unfrozen():
+    model, data = a_classifier(), some_labels()
+    seen = []
+    model.register_forward_pre_hook(
+        lambda module, _: seen.append(tuple(trained_groups(module))) if module.training else None
+    )
+    fine_tune_classifier(model, data, data, seed=0, epochs=5, gradual=True, progress=False)
+    assert list(dict.fromkeys(seen)) == [tuple(LADDER[: count + 1]) for count in range(4)]
+
+
+def test_the_slanted_schedule_begins_with_a_small_step():
+    data, steps = some_labels(), {}
+    for schedule in ("constant", "slanted"):
+        model = a_classifier()
+        before = bits_of(model)
+        options = {"schedule": schedule, "learning_rate": 0.32, "batch_size": 24}
+        fine_tune_classifier(model, data, data, seed=0, epochs=1, progress=False, **options)
+        # Adam's first step is the rate itself
+        steps[schedule] = (model.head.weight - before["head.weight"]).abs().max().item()
+    assert steps["constant"] == pytest.approx(0.32, rel=1e-3)
+    assert steps["slanted"] == pytest.approx(0.32 / 32, rel=1e-3)
