@@ -54,7 +54,7 @@ VOCABULARY = Vocabulary(CHARACTERS)
 class Way(NamedTuple):
     """One way to get a classifier from a language model."""
 
-    base: str  # "reference", "shuffled", "scratch", or a cell to pretrain here
+    base: str  # "reference", "shuffled" or "scratch"
     trained: tuple[str, ...] = ()  # groups; without any, all
     factor: float = 1.0
     schedule: str = "constant"
@@ -77,9 +77,7 @@ WAYS = {
 }
 TREC_WAYS = ("from scratch", "all three", "shuffled, all three")
 TREC_LABELS = 996
-#: Cells pretrained equally long here, for the rival; an LSTM of 135 units has as many numbers.
-PRETRAINED_HERE = {"GRU": 160, "LSTM": 135}
-HERE_EPOCHS, HERE_RATE = 6, 8e-3
+TREC_SEEDS = range(3)
 
 ADAPTED_CHARACTERS = 40_000
 ADAPTED_EPOCHS = 10
@@ -115,17 +113,6 @@ def body(way: Way, seed: int) -> LanguageModel:
     torch.manual_seed(seed)
     if way.base == "scratch":
         return LanguageModel(len(VOCABULARY), 48, 160, num_layers=2, dropout=DROPOUT)
-    if way.base in PRETRAINED_HERE:
-        size = PRETRAINED_HERE[way.base]
-        model = LanguageModel(
-            len(VOCABULARY), 48, size, num_layers=2, dropout=DROPOUT, cell=way.base
-        )
-        text = texts("reference")["reference"]
-        codes = (VOCABULARY.encode(part) for part in (text.train, text.valid))
-        train_language_model(
-            model, *codes, seed=seed, epochs=HERE_EPOCHS, learning_rate=HERE_RATE, progress=False
-        )
-        return model
     return load_pretrained(way.base, dropout=DROPOUT).model
 
 
@@ -287,13 +274,8 @@ def chosen_rates(tuning: Iterable[dict]) -> dict[tuple[str, str], float]:
 
 def settings(rates: dict[tuple[str, str], float]) -> Iterator[tuple]:
     """The runs that are reported, the longest first."""
-    for seed in SEEDS[:3]:
-        for cell in PRETRAINED_HERE:
-            way, name = Way(cell, factor=2.6, schedule="slanted"), f"{cell}, pretrained briefly"
-            rate = rates["classify", "full, both"]
-            yield ("classify", name, "libraries", (120, 996), rate, seed, way)
     for seed in SEEDS:
-        for name in TREC_WAYS if seed < 3 else ():
+        for name in TREC_WAYS if seed in TREC_SEEDS else ():
             rate = rates["classify", name]
             yield ("classify", name, "trec", (120, TREC_LABELS), rate, seed, WAYS[name])
         for name, way in WAYS.items():
