@@ -8,7 +8,7 @@ from gru_lib.exercises.checker import Exercise, WrongAnswer
 
 
 def slanted_rate(step, steps, largest, cut_fraction, ratio):
-    """Learning rate at a step, counted from 0: up to the largest, then slowly down."""
+    """Learning rate at a step, from 0: up to the largest, then slowly down."""
     cut = int(steps * cut_fraction)  # the step at which the largest is reached
     up = step / cut
     down = 1 - (step - cut) / (cut * (1 / cut_fraction - 1))
@@ -101,7 +101,7 @@ SLANTED_RATE = Exercise(
 
 
 def layer_rates(count, rate, factor):
-    """Learning rates of count layer groups, in order from the answer to the input."""
+    """Learning rates of count layer groups, from the answer to the input."""
     # each group learns factor times slower than the one nearer to the answer
     return [rate / factor**depth for depth in range(count)]
 
@@ -170,7 +170,7 @@ LAYER_RATES = Exercise(
 
 
 def unfrozen_numbers(sizes, epochs):
-    """Numbers trained in each epoch, one more group from each; sizes from answer to input."""
+    """Numbers trained in each epoch; sizes go from the answer to the input."""
     return [sum(sizes[: epoch + 1]) for epoch in range(epochs)]
 
 
@@ -238,7 +238,7 @@ UNFROZEN_NUMBERS = Exercise(
 
 
 def update(weights, velocities, gradients, frozen, rate, momentum, decay):
-    """New weights and velocities of all layers, each of shape (layers, n), after a step."""
+    """New weights and velocities of all layers, each (layers, n), after a step."""
     pull = gradients + decay * weights
     moved = momentum * velocities + pull
     stays = np.array(frozen)[:, None]
@@ -248,7 +248,7 @@ def update(weights, velocities, gradients, frozen, rate, momentum, decay):
 
 
 def _zeroed_gradient(weights, velocities, gradients, frozen, rate, momentum, decay):
-    """New weights and velocities of all layers, each of shape (layers, n), after a step."""
+    """New weights and velocities of all layers, each (layers, n), after a step."""
     stays = np.array(frozen)[:, None]
     gradients = np.where(stays, 0.0, gradients)  # frozen: no gradient
     pull = gradients + decay * weights
@@ -344,7 +344,7 @@ FROZEN_AND_MOVING = Exercise(
 
 
 def few_labels(sentences, classes, held_out, each):
-    """Rows of the first sentences of each class, as many, none twice and none held out."""
+    """Rows of the first sentences of each class, none twice and none held out."""
     seen = set(held_out)
     left = dict.fromkeys(classes, each)
     rows = []
@@ -439,16 +439,17 @@ FEW_LABELS = Exercise(
 
 
 def concat_pooling(states, lengths):
-    """Last, largest and mean state of the real steps: (batch, steps, H) to (batch, 3 H)."""
+    """Last, largest and mean real state: (batch, steps, H) to (batch, 3 H)."""
     pooled = []
     for rows, length in zip(states, lengths, strict=True):
         real = rows[:length]  # what comes after it is padding
-        pooled.append(np.concatenate([real[-1], real.max(axis=0), real.mean(axis=0)]))
+        three = real[-1], real.max(axis=0), real.mean(axis=0)
+        pooled.append(np.concatenate(three))
     return np.stack(pooled)
 
 
 def _over_padding(states, lengths):
-    """Last, largest and mean state of the real steps: (batch, steps, H) to (batch, 3 H)."""
+    """Last, largest and mean real state: (batch, steps, H) to (batch, 3 H)."""
     last = states[np.arange(len(states)), lengths - 1]
     return np.concatenate([last, states.max(axis=1), states.mean(axis=1)], axis=1)
 
