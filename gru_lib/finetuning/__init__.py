@@ -17,6 +17,14 @@ from gru_lib.finetuning.anchoring import (
     pull_towards,
     replay_windows,
 )
+from gru_lib.finetuning.groups import (
+    count_trained,
+    discriminative_groups,
+    freeze,
+    layer_groups,
+    trained_groups,
+    unfreeze,
+)
 from gru_lib.finetuning.lora import (
     LowRank,
     adapter_names,
@@ -25,6 +33,13 @@ from gru_lib.finetuning.lora import (
     merge_lora,
     remove_lora,
     use_adapter,
+)
+from gru_lib.finetuning.recipe import (
+    fine_tune_classifier,
+)
+from gru_lib.finetuning.schedules import (
+    slanted_triangle,
+    slanted_triangular,
 )
 
 __all__ = [
@@ -36,6 +51,11 @@ __all__ = [
     "add_bottleneck",
     "add_lora",
     "base_fingerprint",
+    "count_trained",
+    "discriminative_groups",
+    "fine_tune_classifier",
+    "freeze",
+    "layer_groups",
     "load_adapter",
     "merge_lora",
     "mix_weights",
@@ -43,6 +63,10 @@ __all__ = [
     "remove_lora",
     "replay_windows",
     "save_adapter",
+    "slanted_triangle",
+    "slanted_triangular",
     "train_only",
+    "trained_groups",
+    "unfreeze",
     "use_adapter",
 ]

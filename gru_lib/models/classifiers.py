@@ -382,22 +382,16 @@ def train_classifier(
     >>> history.valid_loss[-1] < 0.1
     True
     """
-    unheard = sorted(set(valid.y.tolist()) - set(train.y.tolist()))
-    if unheard:
-        raise ValueError(f"valid holds the classes {unheard}, of which train has no sequence")
+    require_heard_classes(train, valid)
     epochs = require_positive_integer("epochs", epochs)
     count = -(-len(train.y) // require_positive_integer("batch_size", batch_size))
 
-    def batches(epoch: int) -> list[LabelledSequences]:
-        rows = rows_of_like_length(train.lengths, batch_size, buckets)
-        return [_rows(train, some) for some in rows]
-
     return fit_one_cycle(
         model,
-        _mean_cross_entropy,
-        batches,
+        labelled_loss,
+        lambda epoch: shuffled(train, batch_size, buckets),
         batches_an_epoch=count,
-        valid_batches=_in_order(valid),
+        valid_batches=in_order(valid),
         epochs=epochs,
         learning_rate=learning_rate,
         seed=seed,
@@ -431,16 +425,33 @@ def predict_classes(model: nn.Module, data: LabelledSequences) -> np.ndarray:
     model.eval()
     device = next(model.parameters()).device
     return torch.cat(
-        [model(batch.x.to(device), batch.lengths).argmax(dim=1).cpu() for batch in _in_order(data)]
+        [model(batch.x.to(device), batch.lengths).argmax(dim=1).cpu() for batch in in_order(data)]
     ).numpy()
 
 
-def _mean_cross_entropy(model: nn.Module, batch: LabelledSequences) -> tuple[Tensor, int]:
+def require_heard_classes(train: LabelledSequences, valid: LabelledSequences) -> None:
+    """Raise an error that names the classes that are asked for and never heard."""
+    unheard = sorted(set(valid.y.tolist()) - set(train.y.tolist()))
+    if unheard:
+        raise ValueError(f"valid holds the classes {unheard}, of which train has no sequence")
+
+
+def shuffled(
+    data: LabelledSequences, batch_size: int, buckets: bool = True
+) -> list[LabelledSequences]:
+    """Batches in a new order; with buckets, of sequences of like length."""
+    rows = rows_of_like_length(data.lengths, batch_size, buckets)
+    return [_rows(data, some) for some in rows]
+
+
+def labelled_loss(model: nn.Module, batch: LabelledSequences) -> tuple[Tensor, int]:
+    """Mean cross entropy of the classes of a batch, and how many sequences it is the mean of."""
     x, lengths, y = batch
     return cross_entropy(model(x, lengths), y), len(y)
 
 
-def _in_order(data: LabelledSequences, batch_size: int = 256) -> list[LabelledSequences]:
+def in_order(data: LabelledSequences, batch_size: int = 256) -> list[LabelledSequences]:
+    """Batches in the order of the data."""
     return [_rows(data, rows) for rows in torch.arange(len(data.y)).split(batch_size)]
 
 

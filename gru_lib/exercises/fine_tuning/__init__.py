@@ -6,6 +6,7 @@ it, so that the registry of exercises can be read without it.
 """
 
 from gru_lib.exercises.fine_tuning import (
+    fine_tuning_ladder,
     forgetting_and_few_labels,
     lora,
     pretraining,
@@ -14,6 +15,7 @@ from gru_lib.exercises.fine_tuning import (
 
 EXERCISES = (
     *pretraining.EXERCISES,
+    *fine_tuning_ladder.EXERCISES,
     *lora.EXERCISES,
     *forgetting_and_few_labels.EXERCISES,
     *shipping.EXERCISES,
