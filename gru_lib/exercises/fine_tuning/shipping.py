@@ -290,7 +290,7 @@ def _temperature_cases(rng):
 
 
 TEMPERATURE = Exercise(
-    name="fine-tuning/temperature",
+    name="fine-tuning/safe-temperature",
     chapter="shipping",
     task="Turn logits into probabilities at a temperature, without an overflow.",
     reference=tempered,
