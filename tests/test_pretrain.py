@@ -161,6 +161,8 @@ def start_and_end(text, out, how):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # what a shell starts in the background ignores Ctrl-C, and so would this process
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 120
     while not checkpoint.exists() or steps_in(checkpoint) < (1, 3):

@@ -1,5 +1,8 @@
 """Stored results: that they say what they are, agree with the registry, and come again."""
 
+import hashlib
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +15,7 @@ import pytest
 from benchmarks import paper_table
 from gru_lib.data.music import jsb_chorales
 from gru_lib.data.registry import REGISTRY
-from gru_lib.data.stored import describe_stored, stored_result
+from gru_lib.data.stored import describe_stored, stored_result, write_result
 from gru_lib.training import History
 from tools.links import ROOT
 
@@ -23,7 +26,28 @@ TABLE = stored_result("paper-table")
 RUNS = TABLE["results"]["runs"]
 
 
-@pytest.mark.parametrize("name", NAMES)
+#: Computed on texts that come with installed packages, so that nothing was fetched.
+OF_PACKAGES = {"fine-tuning-ladder", "forgetting-and-few-labels", "lora", "pretraining"}
+
+
+@pytest.mark.parametrize("name", sorted(OF_PACKAGES))
+def test_a_result_on_texts_of_packages_names_them(name):
+    data = stored_result(name)["data"]
+    assert set(data) == {"name", "sha256"}
+    assert data["name"] and re.fullmatch("[0-9a-f]{64}", data["sha256"])
+
+
+def test_the_sum_of_texts_is_that_of_all_of_them_in_the_order_of_their_names(tmp_path):
+    sums = []
+    for number, texts in enumerate(({"a": "x", "b": "y"}, {"b": "y", "a": "x"}, {"a": "x"})):
+        path = tmp_path / f"{number}.json"
+        write_result(path, data=texts, command="c", seeds=[0], results={})
+        sums.append(json.loads(path.read_text())["data"]["sha256"])
+    assert sums[0] == sums[1] == hashlib.sha256(b"x\ny").hexdigest()
+    assert sums[2] != sums[0]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in OF_PACKAGES])
 def test_a_result_names_the_data_of_the_registry(name):
     result = stored_result(name)
     entry = REGISTRY[result["data"]["name"]]
