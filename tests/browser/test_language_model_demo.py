@@ -507,8 +507,9 @@ def test_writing_pauses_by_itself_and_less_motion_is_respected(demo):
         seen = set()
 
         def has_paused():
+            running = demo.call("running")  # first: what is written then is all that comes
             seen.add(demo.written())
-            return not demo.call("running")
+            return not running
 
         demo.wait(has_paused, 60)
     finally:
