@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from gru_lib._checks import require_positive_integer
+from gru_lib.finetuning.groups import count_trained
 from gru_lib.finetuning.lora import (
     LowRank,
     adapter_names,
@@ -134,7 +135,7 @@ def train_only(model: nn.Module, ending: str) -> int:
         raise ValueError(f"no parameter of {type(model).__name__} has {ending!r} in its name")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(name in chosen)
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return count_trained(model)
 
 
 def base_fingerprint(model: nn.Module) -> str:
