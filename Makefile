@@ -58,7 +58,7 @@ outputs: env
 	@$(BIN)/python -m tools.notebooks $(NB)
 
 browser: book
-	@$(BIN)/python -m pytest -q -rs tests/browser
+	@$(BIN)/python -m pytest -n $(JOBS) -q -rs tests/browser  # one browser a worker
 
 bench: env
 	@$(BIN)/python -m benchmarks

@@ -43,6 +43,13 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("page", page_checks.pages(book_path()) or ["no page"])
 
 
+def pytest_terminal_summary(terminalreporter):
+    """Print what the pages weigh; a worker of pytest-xdist has no terminal of its own."""
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        for page, size in dict(report.user_properties).get("page weights", {}).items():
+            terminalreporter.write_line(f"{size / 1000:6.0f} kB without the shared files  {page}")
+
+
 @pytest.fixture(scope="session")
 def book() -> Path:
     """Folder of the built HTML."""

@@ -190,13 +190,18 @@ def console_problems(driver) -> list[str]:
 
 
 def request_problems(driver, book: Path) -> list[str]:
-    """Requests since ``visit`` that leave the book's folder or name a file that is not there."""
+    """Requests since ``visit`` that leave the book's folder or name a file that is not there.
+
+    A page asks for itself at least; a log without a request is a log that somebody switched off.
+    """
     messages = (json.loads(entry["message"])["message"] for entry in driver.get_log("performance"))
-    asked = (
+    asked = [
         message["params"]["request"]["url"]
         for message in messages
         if message["method"] == "Network.requestWillBeSent"
-    )
+    ]
+    if not asked:
+        return ["the browser's log holds no request, not even for the page"]
     problems = (_problem_of_request(urldefrag(url).url, book) for url in asked)
     return [problem for problem in problems if problem]
 

@@ -74,12 +74,9 @@ def test_root_leads_to_the_front_page(driver, book):
     assert driver.current_url == (book / FRONT_PAGE).as_uri()
 
 
-def test_page_weights(book, capsys):
+def test_page_weights(book, record_property):
     weights = {page: page_checks.weight(book / page) for page in page_checks.pages(book)}
-    with capsys.disabled():
-        print("\nWeight of a page without the shared files:")
-        for page, size in weights.items():
-            print(f"  {size / 1000:6.0f} kB  {page}")
+    record_property("page weights", weights)  # conftest.py prints them
     heavy = {page: size for page, size in weights.items() if size >= page_checks.MEGABYTE}
     assert not heavy, f"1 MB and more: {heavy}"
 
