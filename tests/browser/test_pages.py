@@ -119,3 +119,12 @@ def test_planted_defect_is_seen(driver, tmp_path, copy_with, defect):
     html, message = DEFECTS[defect]
     problems = page_checks.page_problems(driver, tmp_path, copy_with(html))
     assert any(message in problem for problem in problems), f"{message!r} not in {problems}"
+
+
+def test_a_log_without_a_request_is_a_problem(driver, book):
+    page_checks.visit(driver, book / FRONT_PAGE)
+    assert page_checks.request_problems(driver, book) == []
+    driver.get("about:blank")  # asks for nothing more, so that the log stays empty once read
+    driver.get_log("performance")
+    problems = page_checks.request_problems(driver, book)
+    assert problems == ["the browser's log holds no request, not even for the page"]
